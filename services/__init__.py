@@ -1,0 +1,1 @@
+"""The four services. They share nothing but events: none of them imports another."""

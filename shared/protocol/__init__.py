@@ -1,0 +1,1 @@
+"""The clinical content as data: versioned files, their schema, their loader."""

@@ -1,0 +1,47 @@
+"""The exercise library with its constraint tags."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shared.event.intake import Equipment
+from shared.protocol.source import Record, Sourced
+
+ExerciseKind = Literal[
+    "activation", "isometric", "isotonic", "energy_storage", "aerobic", "mobility", "stretch"
+]
+Resistance = Literal["none", "hold", "kg", "level"]
+"""What makes it harder beside repetitions: nothing, seconds of hold, kilograms, a band's or stage's level."""
+
+
+class Exercise(Sourced):
+    """What an exercise demands of hip, joint and nerve, and from which phase each condition allows it."""
+
+    name: str
+    instructions: str
+    kind: ExerciseKind
+    loads: tuple[Literal["gluteal", "hamstring"], ...] = ()
+    """The tendons that it loads; heavy loading of one tendon needs its spacing (P12)."""
+    max_flexion_deg: Annotated[int, Field(ge=0, le=140)]
+    adduction_past_neutral: Annotated[int, Field(ge=0, le=1)]
+    unilateral: Annotated[int, Field(ge=0, le=2)]
+    neural_tension: Annotated[int, Field(ge=0, le=2)]
+    stretch_shortening: Annotated[int, Field(ge=0, le=2)]
+    supine: bool = False
+    equipment: tuple[Equipment, ...] = ()
+    """Any one of these serves as resistance; empty: nothing is needed."""
+    works_without_equipment: bool = True
+    resistance: Resistance = "none"
+    level_labels: tuple[str, ...] = ()
+    """For `level`: the name of each step, from the easiest; level 0 is body weight or the lightest band."""
+    easier: str | None = None
+    """The exercise to regress or substitute to."""
+    harder: str | None = None
+    earliest_phase: dict[str, int | None]
+    """Condition id to the first phase number (1 to 4) that allows it; null: never. Absent: not for it."""
+
+
+class ExerciseLibrary(Record):
+    """Every exercise of the vocabulary, by id."""
+
+    exercises: dict[str, Exercise]
