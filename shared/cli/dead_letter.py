@@ -1,0 +1,101 @@
+"""`adaptive-care dead-letters`: what was rejected, why, and another try."""
+
+import asyncio
+import base64
+import binascii
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from shared.cli.connection import connect
+from shared.event.wire import Stream
+from shared.settings import Settings
+from shared.stream.history import Entry, read_history
+
+app = typer.Typer(help="What was rejected, why, and another try.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False) -> None:
+    """List the dead letters, oldest first."""
+    letters = asyncio.run(_read(Settings()))
+    if as_json:
+        for letter in letters:
+            typer.echo(json.dumps(letter.event))
+        return
+    if not letters:
+        typer.echo("no dead letters")
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("id", "rejected by", "stream", "error", "path", "reason"):
+        table.add_column(column, overflow="fold")
+    for letter in letters:
+        error = letter.get("data", "error") or {}
+        table.add_row(
+            str(letter.get("id")),
+            str(letter.get("data", "service")),
+            str(letter.get("data", "stream")),
+            error.get("code"),
+            error.get("path"),
+            error.get("message"),
+        )
+    Console().print(table)
+
+
+@app.command()
+def show(id: Annotated[str, typer.Argument(help="The id of a dead letter, or a unique beginning.")]) -> None:  # noqa: A002  # the name on the command line
+    """Show one dead letter with its original, which may hold what a patient wrote."""
+    (letter,) = _choose(asyncio.run(_read(Settings())), [id])
+    typer.echo(json.dumps(letter.event, indent=2))
+    typer.echo("\noriginal:")
+    typer.echo(_original(letter).decode(errors="replace"))
+
+
+@app.command()
+def replay(
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids of dead letters, or unique beginnings.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every dead letter.")] = False,
+) -> None:
+    """Put the originals back into their streams, and take the letters out, each in one transaction."""
+    if bool(ids) == all_:
+        raise typer.BadParameter("give ids, or --all")
+    typer.echo(f"{asyncio.run(_replay(Settings(), ids))} replayed")
+
+
+async def _read(settings: Settings) -> list[Entry]:
+    async with connect(settings) as (client, partitions):
+        return [entry async for entry in read_history(client, partitions, (Stream.DEAD_LETTERS,))]
+
+
+async def _replay(settings: Settings, ids: list[str] | None) -> int:
+    async with connect(settings) as (client, partitions):
+        letters = [entry async for entry in read_history(client, partitions, (Stream.DEAD_LETTERS,))]
+        chosen = letters if ids is None else _choose(letters, ids)
+        for letter in chosen:
+            async with client.pipeline(transaction=True) as transaction:
+                transaction.xadd(str(letter.get("data", "stream")), {"__data__": _original(letter)})
+                transaction.xdel(letter.key, letter.entry_id)
+                await transaction.execute()
+        return len(chosen)
+
+
+def _choose(letters: list[Entry], ids: list[str]) -> list[Entry]:
+    chosen: dict[str, Entry] = {}
+    for wanted in ids:
+        found = [letter for letter in letters if str(letter.get("id")).startswith(wanted)]
+        if len(found) != 1:
+            what = "no dead letter has" if not found else f"{len(found)} dead letters have"
+            raise typer.BadParameter(f"{what} an id that begins with {wanted!r}")
+        chosen[found[0].entry_id] = found[0]
+    return list(chosen.values())
+
+
+def _original(letter: Entry) -> bytes:
+    original: Any = letter.get("data", "original")
+    try:
+        return base64.b64decode(original, validate=True)
+    except (binascii.Error, TypeError, ValueError):
+        raise typer.BadParameter(f"dead letter {letter.get('id')} holds no original") from None

@@ -1,0 +1,56 @@
+"""Reads what lies in the streams, for people: traces, dead letters, summaries. It changes nothing."""
+
+import json
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+
+from shared.event.wire import Stream
+from shared.stream.decode import payload_bytes
+from shared.stream.key import stream_key
+
+CHUNK = 500
+"""Entries read in one round trip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a stream. `event` is None where its bytes are no JSON object."""
+
+    stream: Stream
+    key: str
+    entry_id: str
+    raw: bytes
+    event: dict[str, Any] | None
+
+    def get(self, *path: str) -> Any:
+        """A value within the event, or None where a step of the path is missing."""
+        value: Any = self.event
+        for step in path:
+            value = value.get(step) if isinstance(value, dict) else None
+        return value
+
+
+async def read_history(
+    client: "Redis[bytes]", partitions: int, streams: Iterable[Stream] = tuple(Stream)
+) -> AsyncIterator[Entry]:
+    """Every entry of the given streams, stream by stream, in the order of the stream."""
+    for stream in streams:
+        for partition in range(partitions):
+            key = stream_key(partition, stream)
+            start = "-"
+            while rows := await client.xrange(key, min=start, count=CHUNK):
+                for entry_id, fields in rows:
+                    yield _entry(stream, key, entry_id.decode(), fields)
+                start = f"({rows[-1][0].decode()}"
+
+
+def _entry(stream: Stream, key: str, entry_id: str, fields: dict[bytes, bytes]) -> Entry:
+    raw = payload_bytes(fields) or b""
+    try:
+        event = json.loads(raw)
+    except ValueError:
+        event = None
+    return Entry(stream, key, entry_id, raw, event if isinstance(event, dict) else None)

@@ -1,0 +1,114 @@
+"""Replays recorded events in order of their time, moving the replay clock where there is one.
+
+Each step publishes the events of a short span of time, waits until every service is idle, moves the
+clock to the end of the span, and waits until every running service says that it has handled it.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from redis.asyncio import Redis
+
+from shared.event.wire import Stream
+from shared.recording import Recorded
+from shared.stream.idle import busy_groups
+from shared.stream.key import CLOCK, CLOCK_HANDLED, partition_of, stream_key
+
+SPAN = timedelta(minutes=30)
+"""Events this close together are published at once; a clock that follows its input allows a day."""
+POLL_S = 0.004
+SEEN_WITHIN_MS = 10_000
+"""A consumer that asked for entries this recently belongs to a running service."""
+
+
+class ReplayStalledError(Exception):
+    """The services do not catch up; the message says which of them, and on what."""
+
+
+async def replay(
+    client: "Redis[bytes]",
+    events: Sequence[Recorded],
+    *,
+    partitions: int,
+    move_clock: bool,
+    until: datetime | None = None,
+    timeout_s: float = 120.0,
+    progress: Callable[[Recorded], None] = lambda event: None,
+) -> None:
+    """Publishes all events, which must be in order of time; then moves the clock to `until`, if given.
+
+    Raises ReplayStalledError where a step takes longer than `timeout_s`.
+    """
+    for span in _spans(events, SPAN if move_clock else timedelta.max):
+        for event in span:
+            key = stream_key(partition_of(event.subject, partitions), event.stream)
+            await client.xadd(key, {"__data__": event.raw})
+            progress(event)
+        if move_clock:
+            await _step(client, span[-1].time, partitions, timeout_s)
+    if move_clock and until is not None and (not events or until > events[-1].time):
+        await _step(client, until, partitions, timeout_s)
+
+
+def _spans(events: Sequence[Recorded], length: timedelta) -> Iterator[list[Recorded]]:
+    span: list[Recorded] = []
+    for event in events:
+        if span and event.time - span[0].time > length:
+            yield span
+            span = []
+        span.append(event)
+    if span:
+        yield span
+
+
+async def _step(client: "Redis[bytes]", to: datetime, partitions: int, timeout_s: float) -> None:
+    """One step of the clock. While the clock is unset the services wait, so the first step sets it first."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            if await client.exists(CLOCK):
+                await _wait_idle(client, partitions)
+            await _move(client, to)
+            await _wait_idle(client, partitions)
+            await _wait_handled(client, to, partitions)
+    except TimeoutError:
+        busy = ", ".join(await busy_groups(client, partitions)) or "a timer that does not end"
+        raise ReplayStalledError(
+            f"the services did not catch up with {to.isoformat()} within {timeout_s:g} s, waiting for: {busy}. "
+            "Does `adaptive-care run` run with CARE_CLOCK=replay on the same Redis?"
+        ) from None
+
+
+async def _move(client: "Redis[bytes]", to: datetime) -> None:
+    current = await client.get(CLOCK)
+    if current is not None and datetime.fromisoformat(current.decode()) >= to:
+        return
+    await client.set(CLOCK, to.astimezone(UTC).isoformat())
+
+
+async def _wait_idle(client: "Redis[bytes]", partitions: int) -> None:
+    while await busy_groups(client, partitions):  # noqa: ASYNC110  # Redis is what is waited for, nothing in here
+        await asyncio.sleep(POLL_S)
+
+
+async def _wait_handled(client: "Redis[bytes]", to: datetime, partitions: int) -> None:
+    running = await _running_services(client)
+    while True:
+        handled = await client.hgetall(CLOCK_HANDLED)
+        fields = {name.decode(): datetime.fromisoformat(value.decode()) for name, value in handled.items()}
+        expected = running | fields.keys()
+        caught_up = bool(expected) and all(name in fields and fields[name] >= to for name in expected)
+        if caught_up and not await busy_groups(client, partitions):
+            return
+        await asyncio.sleep(POLL_S)
+
+
+async def _running_services(client: "Redis[bytes]") -> set[str]:
+    """Services with a consumer that asked for entries lately; all services read `patients`."""
+    key = stream_key(0, Stream.PATIENTS)
+    running = set()
+    for group in await client.xinfo_groups(key) if await client.exists(key) else []:
+        consumers = await client.xinfo_consumers(key, group["name"])
+        if any(consumer["idle"] < SEEN_WITHIN_MS for consumer in consumers):
+            running.add(group["name"].decode())
+    return running
