@@ -1,0 +1,236 @@
+"""`decide`: what follows from one event, one timer, or one message that was sent or not."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from services.notifier.domain import delivery, ladder, reminder
+from services.notifier.domain.delivery import DeliveryOutcome, find_delivery, record_outcome, withdraw
+from services.notifier.domain.fact import (
+    note_checkin,
+    note_closing,
+    note_prescription,
+    note_program,
+    note_session,
+    note_stop,
+    note_update,
+)
+from services.notifier.domain.ladder import climb, find_alarm, is_open, note_answer, note_raised, note_resolved
+from services.notifier.domain.policy import Policies
+from services.notifier.domain.reminder import may_remind, next_reminders, remind
+from services.notifier.domain.state import MAX_WAITING, Alarm, NotifierState, Waiting
+from shared.decision import (
+    Arrival,
+    Decision,
+    Draft,
+    FlagsSalvaged,
+    Incoming,
+    Outcome,
+    Performed,
+    Rejection,
+    TimerFired,
+)
+from shared.event.adjustment import LoadAdjusted
+from shared.event.decision import ClinicianDecided
+from shared.event.escalation import EscalationAcknowledged, EscalationRaised, EscalationResolved
+from shared.event.patient import PatientUpdated, ProgramStopped
+from shared.event.program import ProgramChanged, ProgramPlanned
+from shared.event.session import CheckinReported, SessionReported
+from shared.protocol.library import Protocols
+
+WAIT_TIMER = "wait:"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one input changes, before the timers are drawn up."""
+
+    state: NotifierState
+    drafts: tuple[Draft, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+    outcome: Outcome = "handled"
+    rule: str = ""
+
+
+def decide(
+    policies: Policies,
+    late_window: timedelta,
+    state: NotifierState | None,
+    incoming: Incoming,
+    _protocols: Protocols,
+    now: datetime,
+) -> Decision[NotifierState]:
+    """The notifier's core. The composition root binds the first two; clinical protocols are not needed.
+
+    `late_window`: so long, in event time, a decision waits for the escalation that it names.
+    """
+    before = state or NotifierState()
+    if not may_remind(before):
+        # What fell due while there was no reason to remind, or no consent, is not made up for.
+        # In a replay the event is ahead of now.
+        reminded_to = max(now, incoming.time, before.reminded_to or now)
+        before = replace(before, reminded_to=reminded_to)
+    step = _follow(policies, late_window, before, incoming, now)
+    if step.outcome == "ignored":
+        return Decision(state, timers={} if state is None else _timers(policies, state, now), outcome="ignored")
+    after = ladder.rest(step.state)
+    if not may_remind(after):
+        after = withdraw(after, lambda d: not d.escalation_id)
+    return Decision(after, step.drafts, _timers(policies, after, now), step.rejections, step.outcome, step.rule)
+
+
+def _follow(
+    policies: Policies, late_window: timedelta, state: NotifierState, incoming: Incoming, now: datetime
+) -> Step:
+    match incoming:
+        case Arrival():
+            return _arrived(policies, late_window, state, incoming, now)
+        case TimerFired():
+            return _fired(policies, state, incoming, now)
+        case Performed(timer=timer, outcome=DeliveryOutcome() as outcome):
+            return _performed(policies, state, timer, outcome, now)
+        case FlagsSalvaged() | Performed():
+            # Progression raises salvaged flags; they come back as an escalation.
+            return Step(state, outcome="ignored")
+
+
+def _arrived(policies: Policies, late_window: timedelta, state: NotifierState, arrival: Arrival, now: datetime) -> Step:
+    at, by = arrival.time, arrival.id
+    match arrival.event.data:
+        case EscalationRaised() as raised:
+            return _raised(policies, state, raised, at, by, now)
+        case EscalationAcknowledged(escalation_id=escalation_id):
+            alarm = find_alarm(state, escalation_id)
+            # The word of another notifier, or our own coming back.
+            return Step(note_answer(state, alarm, at)) if alarm else Step(state, outcome="ignored")
+        case EscalationResolved(escalation_id=escalation_id):
+            return Step(note_resolved(state, escalation_id, at), rule="resolved")
+        case ClinicianDecided() as decided:
+            return _decided(late_window, state, decided, arrival, now)
+        case PatientUpdated() as update:
+            return Step(note_update(state, update, at, by))
+        case ProgramPlanned() | ProgramChanged() as told:
+            return Step(note_program(state, told, at, by))
+        case LoadAdjusted(program_id=program_id, prescription_seq=seq, prescription=prescription):
+            return Step(note_prescription(state, program_id, seq, bool(prescription), at))
+        case ProgramStopped(program_id=program_id):
+            return Step(note_stop(state, program_id, at), rule="stopped")
+        case SessionReported() as session:
+            return Step(note_session(state, session, at))
+        case CheckinReported() as checkin:
+            return Step(note_checkin(state, checkin, at))
+        case _:
+            return Step(state, outcome="ignored")
+
+
+def _raised(
+    policies: Policies, state: NotifierState, raised: EscalationRaised, at: datetime, by: str, now: datetime
+) -> Step:
+    drafts = []
+    waiting = [w for w in state.waiting if w.escalation_id == raised.escalation_id]
+    if waiting:
+        state = replace(state, waiting=tuple(w for w in state.waiting if w not in waiting))
+        alarm = find_alarm(state, raised.escalation_id) or Alarm(escalation_id=raised.escalation_id)
+        for word in waiting:
+            state = note_answer(state, alarm, word.at)
+            alarm = find_alarm(state, raised.escalation_id) or alarm
+            if word.decision == "acknowledge":
+                drafts.append(
+                    _acknowledged(raised.escalation_id, word.clinician_id, word.decision_id, max(at, word.at))
+                )
+    return Step(note_raised(policies, state, raised, at, by, now), tuple(drafts), rule=raised.severity)
+
+
+def _decided(
+    late_window: timedelta, state: NotifierState, decided: ClinicianDecided, arrival: Arrival, now: datetime
+) -> Step:
+    at = arrival.time
+    closes = decided.decision in ("refer", "discharge")
+    if closes:
+        state = note_closing(state, at)
+        for alarm in state.alarms:
+            # Red flags that the clinician could see; one that turns up later rings on.
+            if is_open(alarm):
+                state = note_answer(state, alarm, at)
+    if decided.escalation_id is None:
+        return Step(state, rule=decided.decision) if closes else Step(state, outcome="ignored")
+    known = find_alarm(state, decided.escalation_id)
+    if known is not None and known.raised_at is not None:
+        drafts = (
+            (_acknowledged(known.escalation_id, decided.clinician_id, decided.decision_id, at),)
+            if decided.decision == "acknowledge"
+            else ()
+        )
+        return Step(note_answer(state, known, at), drafts, rule=decided.decision)
+    word = Waiting(
+        decision_id=decided.decision_id,
+        escalation_id=decided.escalation_id,
+        clinician_id=decided.clinician_id,
+        decision=decided.decision,
+        at=at,
+        until=(at + late_window).replace(microsecond=0),
+        origin=arrival.origin,
+    )
+    if word.until <= now:
+        return Step(state, rejections=(_unknown(word),), outcome="rejected")
+    waiting = sorted((*state.waiting, word), key=lambda w: (w.until, w.decision_id))
+    overflow = waiting[:-MAX_WAITING]
+    return Step(
+        replace(state, waiting=tuple(waiting[-MAX_WAITING:])),
+        rejections=tuple(_unknown(w) for w in overflow),
+        outcome="waiting",
+    )
+
+
+def _fired(policies: Policies, state: NotifierState, timer: TimerFired, now: datetime) -> Step:
+    if timer.name == reminder.TIMER:
+        state, drafts = remind(policies.reminder, state, timer, now)
+        return Step(state, drafts, rule="reminder")
+    if timer.name.startswith(ladder.TIMER):
+        alarm = find_alarm(state, timer.name.removeprefix(ladder.TIMER))
+        if alarm is not None and alarm.next_at is not None and alarm.next_at <= timer.time:
+            return Step(climb(policies, state, alarm, timer.time, now), rule=f"{alarm.severity}_ladder")
+    if timer.name.startswith(WAIT_TIMER):
+        expired = tuple(w for w in state.waiting if w.until <= timer.time)
+        state = replace(state, waiting=tuple(w for w in state.waiting if w not in expired))
+        return Step(state, rejections=tuple(_unknown(w) for w in expired))
+    return Step(state, outcome="ignored")
+
+
+def _performed(
+    policies: Policies, state: NotifierState, timer: TimerFired, outcome: DeliveryOutcome, now: datetime
+) -> Step:
+    wanted = find_delivery(state, timer.name)
+    if wanted is None:
+        return Step(state, outcome="ignored")
+    state, drafts = record_outcome(policies.delivery, state, wanted, outcome, timer.time, now)
+    if outcome.error and drafts and wanted.escalation_id:
+        state = ladder.hurry(policies, state, wanted.escalation_id, now)
+    return Step(state, drafts, rule="retry" if not drafts else "failed" if outcome.error else "delivered")
+
+
+def _timers(policies: Policies, state: NotifierState, now: datetime) -> dict[str, datetime]:
+    """Every timer that the state wants."""
+    timers = {f"{delivery.TIMER}{d.notification_id}": d.due_at for d in state.outbox}
+    for alarm in state.alarms:
+        if alarm.next_at is not None:
+            timers[f"{ladder.TIMER}{alarm.escalation_id}"] = alarm.next_at
+    for word in state.waiting:
+        timers[f"{WAIT_TIMER}{word.decision_id}"] = word.until
+    reminders = next_reminders(policies.reminder, state, now)
+    if reminders:
+        timers[reminder.TIMER] = min(due.at for due in reminders)
+    return timers
+
+
+def _acknowledged(escalation_id: str, clinician_id: str, decision_id: str, at: datetime) -> Draft:
+    return Draft(
+        EscalationAcknowledged(escalation_id=escalation_id, clinician_id=clinician_id, decision_id=decision_id),
+        time=at,
+        key=decision_id,
+    )
+
+
+def _unknown(word: Waiting) -> Rejection:
+    return Rejection("unknown_escalation", "$.data.escalation_id", "no escalation with this id was raised", word.origin)

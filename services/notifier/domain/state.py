@@ -1,0 +1,193 @@
+"""What the notifier holds of one patient. Constant size: every collection has its bound here.
+
+Facts (what events say) are last-writer-wins by event time, or sets of the newest, so that any order of
+arrival ends in the same facts. Beside them stands what was done about them: the ladders' progress,
+the outbox and the reminders sent, which follow the order in which things happened.
+"""
+
+from datetime import date, datetime
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+
+from shared.decision import Origin
+from shared.event.decision import DecisionKind
+from shared.event.escalation import EscalationReason
+from shared.event.vocabulary import Urgency
+
+T = TypeVar("T")
+
+MAX_PROGRAMS = 8
+MAX_SESSIONS = 32
+MAX_MORNINGS = 32
+MAX_ALARMS = 24
+MAX_WAITING = 16
+MAX_OUTBOX = 48
+MAX_REMINDED = 8
+
+
+class Said(Struct, Generic[T], frozen=True):
+    """A value with the event that said it; the newest event wins, by time and then by id."""
+
+    value: T
+    at: datetime
+    by: str
+
+
+class QuietHours(Struct, frozen=True):
+    """Local `HH:MM`; past midnight where `end` is before `start`."""
+
+    start: str
+    end: str
+
+
+class Away(Struct, frozen=True):
+    """Local dates, both inclusive."""
+
+    first: date
+    last: date
+
+
+class Patient(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What `care.patient.updated.v1` told, field by field. The contact is identifying."""
+
+    timezone: Said[str] | None = None
+    quiet_hours: Said[QuietHours] | None = None
+    contact: Said[tuple[tuple[str, str], ...]] | None = None
+    """Channel and address, in the order of the channels' names."""
+    reminders: Said[bool] | None = None
+    """Consent; None: never asked, which is no consent."""
+    care_team: Said[str] | None = None
+    language: Said[str] | None = None
+    away: Said[Away] | None = None
+
+
+class OwedMeasure(Struct, frozen=True):
+    instrument: str
+    every_weeks: int
+
+
+class Program(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One program as its newest event left it. Without `status` only its stop or a prescription is known."""
+
+    program_id: str
+    latest_at: datetime
+    """Newest event of any kind that named it: the oldest program makes room."""
+    status: str = ""
+    as_of: datetime | None = None
+    version: int = 0
+    by: str = ""
+    planned_at: datetime | None = None
+    """Its earliest event."""
+    sessions_per_week: int = 0
+    days: tuple[int, ...] = ()
+    next_morning: bool = False
+    measures: tuple[OwedMeasure, ...] = ()
+    prescription_seq: int = 0
+    prescribes: bool = False
+    """Whether the prescription in force holds an exercise."""
+    stopped_at: datetime | None = None
+
+
+class Session(Struct, frozen=True, order=True):
+    started_at: datetime
+    session_id: str
+    program_id: str
+
+
+class Morning(Struct, frozen=True, order=True):
+    """A next-morning pain that was reported; without a session id it answers the session before it."""
+
+    reported_at: datetime
+    session_id: str
+
+
+class Option(Struct, frozen=True):
+    label: str
+    evidence_grade: str
+
+
+class Alarm(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One escalation: its highest severity, its newest text, and how far its ladder has climbed."""
+
+    escalation_id: str
+    severity: Urgency = "routine"
+    reason: EscalationReason = "clinician_review"
+    program_id: str = ""
+    about: str = ""
+    """Id of the newest `raised`; empty while only its end is known."""
+    severe_since: datetime | None = None
+    """Earliest `raised` of the highest severity: only a later decision answers it."""
+    raised_at: datetime | None = None
+    """Newest `raised`."""
+    respond_by: datetime | None = None
+    situation: str = ""
+    background: str = ""
+    assessment: str = ""
+    recommendation: str = ""
+    options: tuple[Option, ...] = ()
+    answered_at: datetime | None = None
+    resolved_at: datetime | None = None
+    rung: int = 0
+    """Rungs of the ladder already climbed."""
+    next_at: datetime | None = None
+    """When the next rung is due; None while the ladder rests."""
+
+
+class Waiting(Struct, frozen=True, kw_only=True):
+    """A decision on an escalation that is not known yet."""
+
+    decision_id: str
+    escalation_id: str
+    clinician_id: str
+    decision: DecisionKind
+    at: datetime
+    until: datetime
+    origin: Origin
+
+
+class Delivery(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One message to one recipient, not yet delivered."""
+
+    notification_id: str
+    about: str
+    """Id of the event that it tells of."""
+    kind: str
+    """`escalation`, or the kind of the reminder."""
+    channel: str
+    due_at: datetime
+    recipient: str = ""
+    """A role of the policy; empty for the patient."""
+    escalation_id: str = ""
+    attempts: int = 0
+    expires_at: datetime | None = None
+
+
+class Reminded(Struct, frozen=True):
+    reminder_id: str
+    at: datetime
+
+
+class NotifierState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything of one patient."""
+
+    patient: Patient = Patient()
+    programs: tuple[Program, ...] = ()
+    """In the order of their ids."""
+    sessions: tuple[Session, ...] = ()
+    """The newest, oldest first."""
+    mornings: tuple[Morning, ...] = ()
+    measured: tuple[tuple[str, datetime], ...] = ()
+    """Newest report of each instrument, in the order of their names."""
+    heard_at: datetime | None = None
+    """Newest session or check-in."""
+    closed_at: datetime | None = None
+    """Newest referral or discharge: it ends every program planned until then."""
+    alarms: tuple[Alarm, ...] = ()
+    """In the order of their ids."""
+    waiting: tuple[Waiting, ...] = ()
+    outbox: tuple[Delivery, ...] = ()
+    """Oldest first."""
+    reminded: tuple[Reminded, ...] = ()
+    reminded_to: datetime | None = None
+    """No reminder that was due until then is sent any more."""

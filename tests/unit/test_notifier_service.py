@@ -1,0 +1,104 @@
+"""The notifier as the runtime sees it: envelopes, timers, erasure and a clock that leaps."""
+
+import json
+from datetime import datetime, timedelta
+
+from services.notifier.app import make_service
+from services.notifier.domain.state import NotifierState
+from shared.decision import Arrival, TimerFired
+from shared.event.wire import Stream
+from shared.protocol.library import shipped_protocols
+from shared.settings import Settings
+from tests.support.example import EPOCH, arrival, wire
+from tests.support.four_services import four_services_pipeline
+from tests.support.notifier_case import consent, escalation, program
+from tests.support.pure_pipeline import PurePipeline
+
+DAY = timedelta(days=1)
+WEEKDAYS = {"days": [1, 3, 5]}
+
+
+def pipeline() -> PurePipeline:
+    return four_services_pipeline(EPOCH, ("notifier",))
+
+
+def submit_care(care: PurePipeline) -> None:
+    care.submit(wire("care.patient.updated.v1", consent(), event_id="e-1"))
+    care.submit(wire("care.program.planned.v1", program(WEEKDAYS), event_id="e-2"))
+
+
+def test_a_delivery_names_the_reminder_s_own_event() -> None:
+    """Who reads `notifications` finds the event that the message told of."""
+    care = pipeline()
+    submit_care(care)
+    care.advance(EPOCH + DAY)
+    (reminder,) = care.published(Stream.REMINDERS)
+    (sent,) = care.published(Stream.NOTIFICATIONS)
+    assert sent.data.about == reminder.id
+    assert sent.data.recipient_role == "patient"
+
+
+def test_an_escalation_is_published_as_delivered_and_acknowledged() -> None:
+    """The platform sees that the alert went out, and that a clinician has seen it."""
+    care = pipeline()
+    care.submit(wire("care.escalation.raised.v1", escalation(), event_id="raised-1"))
+    care.advance(EPOCH)
+    acknowledge = {
+        "decision_id": "d-1",
+        "clinician_id": "c-1",
+        "decision": "acknowledge",
+        "escalation_id": "escalation-1",
+    }
+    care.submit(wire("care.clinician.decided.v1", acknowledge, event_id="decided-1"))
+    (acknowledged,) = care.published(Stream.ESCALATIONS)[1:]
+    assert (acknowledged.type, acknowledged.causationid) == ("care.escalation.acknowledged.v1", "decided-1")
+    assert [event.type for event in care.published(Stream.NOTIFICATIONS)] == ["care.notification.delivered.v1"]
+    assert care.timers("notifier", "patient-1") == {}
+
+
+def test_an_erased_patient_is_forgotten() -> None:
+    """No address, no timer, no message is left."""
+    care = pipeline()
+    submit_care(care)
+    care.submit(wire("care.patient.erased.v1", {}, event_id="erase", time=EPOCH + timedelta(minutes=1)))
+    assert care.state("notifier", "patient-1") is None
+    care.advance(EPOCH + 7 * DAY)
+    assert not care.published(Stream.REMINDERS)
+
+
+def test_no_address_leaves_the_notifier_s_own_state() -> None:
+    """Nothing that it publishes identifies anybody."""
+    care = pipeline()
+    submit_care(care)
+    care.submit(wire("care.escalation.raised.v1", escalation(), event_id="raised-1"))
+    care.advance(EPOCH + 30 * DAY)
+    for stream in (Stream.REMINDERS, Stream.NOTIFICATIONS, Stream.DEAD_LETTERS):
+        assert all(b"@" not in raw for raw in care.entries(stream))
+
+
+def reminders_with_clock_at(steps: list[datetime]) -> list[str]:
+    """The reminders of a replay whose clock stands at these instants only."""
+    service = make_service(Settings(clock="replay"))
+    state: NotifierState | None = None
+    timers: dict[str, datetime] = {}
+    found: list[str] = []
+
+    def take(incoming: Arrival | TimerFired, now: datetime) -> None:
+        nonlocal state, timers
+        decision = service.decide(state, incoming, shipped_protocols(), now)
+        state, timers = decision.state, dict(decision.timers)
+        found.extend(json.loads(d.data.model_dump_json())["due_at"] for d in decision.drafts)
+
+    take(arrival("care.patient.updated.v1", consent(), event_id="e-1"), EPOCH)
+    take(arrival("care.program.planned.v1", program(WEEKDAYS), event_id="e-2"), EPOCH)
+    for now in steps:
+        while due := sorted((at, name) for name, at in timers.items() if at <= now and name == "remind"):
+            at, name = due[0]
+            take(TimerFired(f"{name}@{at}", "patient-1", name, at, "c"), now)
+    return found
+
+
+def test_a_replay_that_leaps_over_days_reminds_as_real_time_would() -> None:
+    """A replayer who moves the clock by a fortnight gets the same decisions as one who moves it by the hour."""
+    hours = [EPOCH + n * timedelta(hours=1) for n in range(14 * 24 + 1)]
+    assert reminders_with_clock_at([hours[-1]]) == reminders_with_clock_at(hours)
