@@ -47,7 +47,7 @@ def stream_reference(services: Sequence[Service[Any]]) -> str:
         if stream is Stream.DEAD_LETTERS:
             writers = [service.name for service in services]
         readers = [service.name for service in services if stream in service.reads] or ["platform, operators"]
-        types = "<br>".join(f"[`{name}`](schema/{name}.json)" for name in types_of(stream))
+        types = "<br>".join(f"[`{name}`](../schema/{name}.json)" for name in types_of(stream))
         rows.append((f"`care:{{0}}:{stream.value}`", types, ", ".join(writers), ", ".join(readers)))
     return "\n".join(
         [

@@ -12,7 +12,7 @@ from shared.stream.key import PARTITIONS
 
 
 @asynccontextmanager
-async def connect(settings: Settings) -> AsyncIterator[tuple["Redis[bytes]", int]]:
+async def connect(settings: Settings) -> AsyncIterator[tuple[Redis, int]]:
     """A client and the number of partitions that the services agreed on.
 
     Without CARE_REDIS_URL it is the embedded server: the running one, else one started for this command.

@@ -7,12 +7,12 @@ import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from shared.cli.connection import connect
+from shared.cli.terminal import console
 from shared.event.wire import Stream
-from shared.settings import Settings
+from shared.settings import Settings, read_settings
 from shared.stream.history import Entry, read_history
 
 app = typer.Typer(help="What was rejected, why, and another try.", no_args_is_help=True)
@@ -21,7 +21,7 @@ app = typer.Typer(help="What was rejected, why, and another try.", no_args_is_he
 @app.command("list")
 def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False) -> None:
     """List the dead letters, oldest first."""
-    letters = asyncio.run(_read(Settings()))
+    letters = asyncio.run(_read(read_settings(Settings)))
     if as_json:
         for letter in letters:
             typer.echo(json.dumps(letter.event))
@@ -42,13 +42,13 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object 
             error.get("path"),
             error.get("message"),
         )
-    Console().print(table)
+    console().print(table)
 
 
 @app.command()
 def show(id: Annotated[str, typer.Argument(help="The id of a dead letter, or a unique beginning.")]) -> None:  # noqa: A002  # the name on the command line
     """Show one dead letter with its original, which may hold what a patient wrote."""
-    (letter,) = _choose(asyncio.run(_read(Settings())), [id])
+    (letter,) = _choose(asyncio.run(_read(read_settings(Settings))), [id])
     typer.echo(json.dumps(letter.event, indent=2))
     typer.echo("\noriginal:")
     typer.echo(_original(letter).decode(errors="replace"))
@@ -62,7 +62,7 @@ def replay(
     """Put the originals back into their streams, and take the letters out, each in one transaction."""
     if bool(ids) == all_:
         raise typer.BadParameter("give ids, or --all")
-    typer.echo(f"{asyncio.run(_replay(Settings(), ids))} replayed")
+    typer.echo(f"{asyncio.run(_replay(read_settings(Settings), ids))} replayed")
 
 
 async def _read(settings: Settings) -> list[Entry]:

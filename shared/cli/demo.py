@@ -18,11 +18,12 @@ from rich.console import Console
 
 from shared.cli.outcome import PatientOutcome, gather_outcomes, outcome_table
 from shared.cli.replay import progress_bar
+from shared.cli.terminal import console as terminal
 from shared.embedded import open_embedded
 from shared.event.wire import Stream
 from shared.journey.library import Journey, shipped_journeys
 from shared.recording import Recorded, read_recording
-from shared.settings import Settings
+from shared.settings import Settings, read_settings
 from shared.stream.connection import connect
 from shared.stream.history import read_history
 from shared.stream.replay import replay
@@ -39,8 +40,8 @@ class DemoError(Exception):
 def demo() -> None:
     """Replay published patient journeys and show what each patient got. Leaves nothing running."""
     started = time.monotonic()
-    settings = Settings()
-    console = Console(width=None if sys.stdout.isatty() else 180)
+    settings = read_settings(Settings)
+    console = terminal()
     folder = settings.data_dir / "demo"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from shared.cli.connection import connect
 from shared.recording import Recorded, read_recording
-from shared.settings import Settings
+from shared.settings import Settings, read_settings
 from shared.stream.replay import replay as replay_events
 
 
@@ -22,6 +22,9 @@ def replay(
         datetime | None,
         typer.Option(help="With CARE_CLOCK=replay: move the clock on to here after the last event (UTC)."),
     ] = None,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds that one step of the clock may take before the replay gives up.")
+    ] = 120.0,
 ) -> None:
     """Publish recorded events in order of time; with CARE_CLOCK=replay also move the clock.
 
@@ -29,11 +32,11 @@ def replay(
     the first event is sent.
     """
     events = read_recording(files)
-    asyncio.run(_replay(Settings(), events, until))
+    asyncio.run(_replay(read_settings(Settings), events, until, timeout))
     typer.echo(f"{len(events)} events published", err=True)
 
 
-async def _replay(settings: Settings, events: Sequence[Recorded], until: datetime | None) -> None:
+async def _replay(settings: Settings, events: Sequence[Recorded], until: datetime | None, timeout_s: float) -> None:
     async with connect(settings) as (client, partitions):
         with progress_bar() as bar:
             task = bar.add_task("replaying", total=len(events), day="")
@@ -47,6 +50,7 @@ async def _replay(settings: Settings, events: Sequence[Recorded], until: datetim
                 partitions=partitions,
                 move_clock=settings.clock == "replay",
                 until=until.astimezone() if until else None,
+                timeout_s=timeout_s,
                 progress=advance,
             )
 

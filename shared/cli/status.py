@@ -5,24 +5,24 @@ from datetime import datetime
 from typing import Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from shared.cli.connection import connect
+from shared.cli.terminal import console
 from shared.event.wire import Stream
-from shared.settings import Settings
+from shared.settings import Settings, read_settings
 from shared.stream.key import CLOCK, CLOCK_HANDLED, stream_key
 
 
 def status() -> None:
     """Show every stream with its length, and each group with its pending entries and its lag."""
-    rows, clock = asyncio.run(_read(Settings()))
+    rows, clock = asyncio.run(_read(read_settings(Settings)))
     table = Table(box=None, pad_edge=False)
     for column in ("stream", "entries", "group", "consumers", "pending", "lag"):
         table.add_column(column, justify="right" if column in ("entries", "consumers", "pending", "lag") else "left")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    console().print(table)
     for line in clock:
         typer.echo(line)
 
@@ -40,8 +40,8 @@ async def _read(settings: Settings) -> tuple[list[tuple[str, ...]], list[str]]:
                     ("", "", g["name"].decode(), str(g["consumers"]), str(g["pending"]), str(g.get("lag", "?")))
                     for g in groups
                 ]
-        now = await client.get(CLOCK)
-        handled = await client.hgetall(CLOCK_HANDLED)
+        now: Any = await client.get(CLOCK)
+        handled: Any = await client.hgetall(CLOCK_HANDLED)
     clock = [f"replay clock: {datetime.fromisoformat(now.decode()):%Y-%m-%d %H:%M} UTC"] if now else []
     clock += [f"  handled by {name.decode()}: {value.decode()}" for name, value in sorted(handled.items())]
     return rows, clock

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from shared.cli.connection import connect
 from shared.cli.summary import summarise
-from shared.settings import Settings
+from shared.cli.terminal import console
+from shared.settings import Settings, read_settings
 from shared.stream.history import Entry, read_history
 
 
@@ -20,7 +20,7 @@ def trace(
     as_json: Annotated[bool, typer.Option("--json", help="The events themselves, as JSON lines.")] = False,
 ) -> None:
     """Show the timeline of a patient or of a correlation id across the services."""
-    entries = asyncio.run(_find(Settings(), id))
+    entries = asyncio.run(_find(read_settings(Settings), id))
     if not entries:
         typer.echo(f"nothing in the streams concerns {id!r}", err=True)
         raise typer.Exit(1)
@@ -56,7 +56,6 @@ def _order(entry_id: str) -> tuple[int, int]:
 
 
 def _show(entries: list[Entry]) -> None:
-    console = Console()
     table = Table(box=None, pad_edge=False)
     for column in ("time", "from", "event", "what"):
         table.add_column(column, no_wrap=column != "what", overflow="fold")
@@ -71,4 +70,4 @@ def _show(entries: list[Entry]) -> None:
             summarise(entry.event or {}),
         )
         day = date
-    console.print(table)
+    console().print(table)

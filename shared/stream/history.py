@@ -8,8 +8,8 @@ from typing import Any
 from redis.asyncio import Redis
 
 from shared.event.wire import Stream
-from shared.stream.decode import payload_bytes
-from shared.stream.key import stream_key
+from shared.stream.decode import unwrap
+from shared.stream.key import DATA_FIELD, stream_key
 
 CHUNK = 500
 """Entries read in one round trip."""
@@ -34,21 +34,24 @@ class Entry:
 
 
 async def read_history(
-    client: "Redis[bytes]", partitions: int, streams: Iterable[Stream] = tuple(Stream)
+    client: Redis, partitions: int, streams: Iterable[Stream] = tuple(Stream)
 ) -> AsyncIterator[Entry]:
     """Every entry of the given streams, stream by stream, in the order of the stream."""
     for stream in streams:
         for partition in range(partitions):
             key = stream_key(partition, stream)
             start = "-"
-            while rows := await client.xrange(key, min=start, count=CHUNK):
+            while True:
+                rows: Any = await client.xrange(key, min=start, count=CHUNK)
+                if not rows:
+                    break
                 for entry_id, fields in rows:
                     yield _entry(stream, key, entry_id.decode(), fields)
                 start = f"({rows[-1][0].decode()}"
 
 
 def _entry(stream: Stream, key: str, entry_id: str, fields: dict[bytes, bytes]) -> Entry:
-    raw = payload_bytes(fields) or b""
+    raw = unwrap(fields.get(DATA_FIELD, b""))
     try:
         event = json.loads(raw)
     except ValueError:

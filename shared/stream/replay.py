@@ -7,6 +7,7 @@ clock to the end of the span, and waits until every running service says that it
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -16,7 +17,9 @@ from shared.stream.idle import busy_groups
 from shared.stream.key import CLOCK, CLOCK_HANDLED, partition_of, stream_key
 
 SPAN = timedelta(minutes=30)
-"""Events this close together are published at once; a clock that follows its input allows a day."""
+"""Events this close together are published at once."""
+MAX_LEAD = timedelta(hours=12)
+"""How far the clock may follow behind its input; an event a day ahead of it would be impossible."""
 POLL_S = 0.004
 SEEN_WITHIN_MS = 10_000
 """A consumer that asked for entries this recently belongs to a running service."""
@@ -27,7 +30,7 @@ class ReplayStalledError(Exception):
 
 
 async def replay(
-    client: "Redis[bytes]",
+    client: Redis,
     events: Sequence[Recorded],
     *,
     partitions: int,
@@ -41,6 +44,8 @@ async def replay(
     Raises ReplayStalledError where a step takes longer than `timeout_s`.
     """
     for span in _spans(events, SPAN if move_clock else timedelta.max):
+        if move_clock and await _lead(client, span[0].time) > MAX_LEAD:
+            await _step(client, span[0].time - SPAN, partitions, timeout_s)
         for event in span:
             key = stream_key(partition_of(event.subject, partitions), event.stream)
             await client.xadd(key, {"__data__": event.raw})
@@ -62,7 +67,7 @@ def _spans(events: Sequence[Recorded], length: timedelta) -> Iterator[list[Recor
         yield span
 
 
-async def _step(client: "Redis[bytes]", to: datetime, partitions: int, timeout_s: float) -> None:
+async def _step(client: Redis, to: datetime, partitions: int, timeout_s: float) -> None:
     """One step of the clock. While the clock is unset the services wait, so the first step sets it first."""
     try:
         async with asyncio.timeout(timeout_s):
@@ -79,22 +84,32 @@ async def _step(client: "Redis[bytes]", to: datetime, partitions: int, timeout_s
         ) from None
 
 
-async def _move(client: "Redis[bytes]", to: datetime) -> None:
-    current = await client.get(CLOCK)
-    if current is not None and datetime.fromisoformat(current.decode()) >= to:
+async def _lead(client: Redis, to: datetime) -> timedelta:
+    current = await _clock(client)
+    return to - current if current is not None else timedelta.max
+
+
+async def _clock(client: Redis) -> datetime | None:
+    raw: Any = await client.get(CLOCK)
+    return datetime.fromisoformat(raw.decode()) if raw is not None else None
+
+
+async def _move(client: Redis, to: datetime) -> None:
+    current = await _clock(client)
+    if current is not None and current >= to:
         return
     await client.set(CLOCK, to.astimezone(UTC).isoformat())
 
 
-async def _wait_idle(client: "Redis[bytes]", partitions: int) -> None:
+async def _wait_idle(client: Redis, partitions: int) -> None:
     while await busy_groups(client, partitions):  # noqa: ASYNC110  # Redis is what is waited for, nothing in here
         await asyncio.sleep(POLL_S)
 
 
-async def _wait_handled(client: "Redis[bytes]", to: datetime, partitions: int) -> None:
+async def _wait_handled(client: Redis, to: datetime, partitions: int) -> None:
     running = await _running_services(client)
     while True:
-        handled = await client.hgetall(CLOCK_HANDLED)
+        handled: Any = await client.hgetall(CLOCK_HANDLED)
         fields = {name.decode(): datetime.fromisoformat(value.decode()) for name, value in handled.items()}
         expected = running | fields.keys()
         caught_up = bool(expected) and all(name in fields and fields[name] >= to for name in expected)
@@ -103,7 +118,7 @@ async def _wait_handled(client: "Redis[bytes]", to: datetime, partitions: int) -
         await asyncio.sleep(POLL_S)
 
 
-async def _running_services(client: "Redis[bytes]") -> set[str]:
+async def _running_services(client: Redis) -> set[str]:
     """Services with a consumer that asked for entries lately; all services read `patients`."""
     key = stream_key(0, Stream.PATIENTS)
     running = set()

@@ -1,0 +1,80 @@
+"""`adaptive-care`: the one command.
+
+Ends with status 0 when all went well, 1 where it could not go on, 2 for wrong usage or settings. A user's
+mistake gives one line, never a traceback.
+"""
+
+import importlib
+import importlib.util
+import sys
+
+import typer
+from pydantic import ValidationError
+from redis.exceptions import RedisError
+
+from shared.cli import config as config_command
+from shared.cli import run as run_command
+from shared.settings import SettingError, Settings, explain
+from shared.stream.discovery import UnknownServiceError
+
+COMMANDS = {
+    "replay": "replay",
+    "dead-letters": "dead_letter",
+    "trace": "trace",
+    "status": "status",
+    "protocols": "protocol",
+    "simulate": "simulate",
+    "alerts": "alert",
+    "fhir": "fhir",
+    "demo": "demo",
+    "docs": "docs",
+}
+"""Command name -> module of this package: one with an `app`, or with a function of the module's name."""
+
+app = typer.Typer(
+    name="adaptive-care",
+    help="Decision support for the physical therapy of buttock pain, over Redis streams.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """The entry point."""
+    _mount()
+    try:
+        app()
+    except (SettingError, UnknownServiceError) as error:
+        _end(str(error), 2)
+    except ValidationError as error:
+        _end(explain(Settings, error), 2)
+    except RedisError as error:
+        _end(f"Redis: {error}", 1)
+    except Exception as error:
+        if not type(error).__module__.startswith(("shared.", "services.")):
+            raise  # a bug, not a user's mistake
+        _end(str(error), 1)
+
+
+def _mount() -> None:
+    app.command("run")(run_command.run)
+    app.command("config")(config_command.config)
+    for command, module_name in COMMANDS.items():
+        name = f"shared.cli.{module_name}"
+        if importlib.util.find_spec(name) is None:
+            continue
+        module = importlib.import_module(name)
+        if isinstance(getattr(module, "app", None), typer.Typer):
+            app.add_typer(module.app, name=command)
+        else:
+            app.command(command)(getattr(module, module_name))
+
+
+def _end(message: str, status: int) -> None:
+    print(f"adaptive-care: {message.splitlines()[0] if message else 'cannot go on'}", file=sys.stderr)  # noqa: T201  # the command line's own voice
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+-- One batch of one service and partition: all of a patient's changes, or none of them.
+--
+-- KEYS  every key that is touched; the plan names them by position
+-- ARGV  [1] the plan, as MessagePack:
+--   group, source (stream key), dead (dead letters key), timers, due (keys), window_ms, now_ms
+--   patients: { state, seen, numbers, version, record ('' = leave), expires, erased,
+--               marks, unmarks, events {stream, prefix, suffix, program, mode}, set {member, due_ms}, cancelled,
+--               acks, letters {entry_id, letter} }
+--   strays:   { entry_id, letter ('' = none) }: entries of no patient
+-- Returns the positions of the patients whose version has moved: nothing of theirs was changed.
+--
+-- Safe to send again after a timeout: a patient's second commit finds another version, a stray's finds
+-- nothing left to acknowledge. Nothing here can fail midway so long as the keys keep their types.
+
+local plan = cmsgpack.unpack(ARGV[1])
+local group, source, dead = plan.group, KEYS[plan.source], KEYS[plan.dead]
+local timers, due = KEYS[plan.timers], KEYS[plan.due]
+
+-- Only who acknowledges an entry publishes its dead letter.
+local function bury(entry_id, letter)
+  if redis.call('XACK', source, group, entry_id) == 1 and letter ~= '' then
+    redis.call('XADD', dead, '*', '__data__', letter)
+  end
+end
+
+local function publish(event, numbers)
+  local body = event[2]
+  if event[5] ~= '' then
+    local number
+    if event[5] == 'next' then
+      number = redis.call('HINCRBY', numbers, event[4], 1)
+    else
+      number = tonumber(redis.call('HGET', numbers, event[4]) or '0')
+    end
+    body = body .. string.format('%d', number) .. event[3]
+  end
+  redis.call('XADD', KEYS[event[1]], '*', '__data__', body)
+end
+
+local function commit(patient)
+  local state, seen, numbers = KEYS[patient.state], KEYS[patient.seen], KEYS[patient.numbers]
+  local current = redis.call('GET', state)
+  local version = current and string.match(current, '^%d+') or '0'
+  if version ~= patient.version then return false end
+
+  if patient.erased then redis.call('DEL', seen, numbers) end
+  if patient.record ~= '' then
+    local record = string.format('%d', tonumber(version) + 1) .. ':' .. patient.record
+    if patient.expires then
+      redis.call('SET', state, record, 'PX', plan.window_ms)
+    else
+      redis.call('SET', state, record)
+    end
+  end
+  local clock = redis.call('TIME')
+  local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+  for _, mark in ipairs(patient.marks) do redis.call('ZADD', seen, string.format('%d', now), mark) end
+  for _, mark in ipairs(patient.unmarks) do redis.call('ZREM', seen, mark) end
+  if #patient.marks > 0 then
+    redis.call('ZREMRANGEBYSCORE', seen, '-inf', string.format('(%d', now - tonumber(plan.window_ms)))
+    redis.call('PEXPIRE', seen, plan.window_ms)
+  end
+  for _, event in ipairs(patient.events) do publish(event, numbers) end
+  for _, member in ipairs(patient.cancelled) do redis.call('ZREM', timers, member) end
+  for _, timer in ipairs(patient.set) do
+    -- One that is due already goes to its stream in this very step: nobody sees the service idle between.
+    if tonumber(timer[2]) <= tonumber(plan.now_ms) then
+      redis.call('ZREM', timers, timer[1])
+      redis.call('XADD', due, '*', '__data__', timer[2] .. '|' .. timer[1])
+    else
+      redis.call('ZADD', timers, timer[2], timer[1])
+    end
+  end
+  for _, letter in ipairs(patient.letters) do bury(letter[1], letter[2]) end
+  for _, entry_id in ipairs(patient.acks) do redis.call('XACK', source, group, entry_id) end
+  return true
+end
+
+local lost = {}
+for position, patient in ipairs(plan.patients) do
+  if not commit(patient) then lost[#lost + 1] = position end
+end
+for _, stray in ipairs(plan.strays) do bury(stray[1], stray[2]) end
+return lost

@@ -1,0 +1,106 @@
+"""Sends a batch's changes to the commit script: one round trip, all keys named."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+
+from shared.event.wire import Stream
+from shared.stream.fold import Change
+from shared.stream.key import (
+    due_key,
+    prescriptions_key,
+    seen_key,
+    state_key,
+    stream_key,
+    timers_key,
+)
+from shared.stream.record import Timer, encode, to_ms
+from shared.stream.script import Script
+
+_COMMIT = Script("commit.lua")
+
+
+@dataclass(slots=True)
+class _Keys:
+    """The keys of one call, each once, by position from 1 as Lua counts."""
+
+    positions: dict[str, int] = field(default_factory=dict)
+
+    def __call__(self, key: str) -> int:
+        return self.positions.setdefault(key, len(self.positions) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The commit of one service, partition and stream."""
+
+    client: Redis
+    service: str
+    partition: int
+    source: str
+    window_ms: int
+    """How long marks against duplicates and tombstones are kept."""
+
+    async def __call__(
+        self, changes: Sequence[Change], strays: Sequence[tuple[str, bytes]], now: datetime
+    ) -> list[Change]:
+        """Commits every change whose record nobody moved since it was read; returns the others."""
+        if not changes and not strays:
+            return []
+        keys = _Keys()
+        plan = {
+            "group": self.service,
+            "source": keys(self.source),
+            "dead": keys(stream_key(self.partition, Stream.DEAD_LETTERS)),
+            "timers": keys(timers_key(self.partition, self.service)),
+            "due": keys(due_key(self.partition, self.service)),
+            "window_ms": str(self.window_ms),
+            "now_ms": str(to_ms(now)),
+            "patients": [self._patient(change, keys) for change in changes],
+            "strays": [(entry_id, body.decode()) for entry_id, body in strays],
+        }
+        lost = await _COMMIT(self.client, list(keys.positions), [msgspec.msgpack.encode(plan)])
+        return [changes[position - 1] for position in lost]
+
+    def _patient(self, change: Change, keys: _Keys) -> dict[str, Any]:
+        """One patient's part of the plan; as text, since Redis' MessagePack knows no binary type."""
+        subject = change.subject
+        record = change.record
+        before, after = change.before.timers, record.timers
+        return {
+            "state": keys(state_key(self.partition, self.service, subject)),
+            "seen": keys(seen_key(self.partition, self.service, subject)),
+            "numbers": keys(prescriptions_key(self.partition, subject)),
+            "version": str(change.version),
+            "record": encode(record).decode() if change.touched else "",
+            "expires": record.is_empty(),
+            "erased": change.erased,
+            "marks": change.marks,
+            "unmarks": change.unmarks,
+            "events": [
+                (
+                    keys(stream_key(self.partition, event.stream)),
+                    event.prefix.decode(),
+                    event.suffix.decode(),
+                    event.program_id,
+                    event.numbering,
+                )
+                for event in change.events
+            ],
+            "set": [
+                (f"{subject}|{name}", str(timer.due_ms))
+                for name, timer in after.items()
+                if _is_moved(before.get(name), timer)
+            ],
+            "cancelled": [f"{subject}|{name}" for name in before if name not in after],
+            "acks": change.acks,
+            "letters": [(entry_id, body.decode()) for entry_id, body in change.letters],
+        }
+
+
+def _is_moved(before: Timer | None, after: Timer) -> bool:
+    return before is None or before.due_ms != after.due_ms

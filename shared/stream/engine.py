@@ -1,0 +1,238 @@
+"""What runs beside the subscribers: preparation, recovery, timers, retention, and a watchdog over it all."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError, ResponseError
+
+from shared.event.wire import Stream
+from shared.log import logger
+from shared.metric import Metrics
+from shared.protocol.library import Protocols
+from shared.service import Service
+from shared.settings import Settings
+from shared.stream.clock import make_clock
+from shared.stream.connection import PASSING, agree_on_partitions, await_server
+from shared.stream.error import ClockError, ClockStoppedError, LostGroupError, StreamError, UnreachableError
+from shared.stream.idle import group_backlog
+from shared.stream.pump import Pump, Runtime
+from shared.stream.recovery import Recovery
+from shared.stream.retention import trim
+from shared.stream.timer import TimerPromoter
+
+NOT_ANSWERING: tuple[type[Exception], ...] = (*PASSING, ResponseError)
+WATCH_PERIOD_S = 1.0
+STOP_PERIOD_S = 0.1
+BOOT_S = 3.0
+TRIM_PERIOD_S = 300.0
+RETIRE_PERIOD_S = 3600.0
+
+
+class Engine:
+    """All pumps of a process and what keeps them going. `failure` is why it cannot go on, if so."""
+
+    def __init__(
+        self, services: Sequence[Service[Any]], settings: Settings, client: Redis, protocols: Protocols
+    ) -> None:
+        self.services = tuple(services)
+        self.settings = settings
+        self.client = client
+        self.metrics = Metrics()
+        self.clock = make_clock(settings.clock, client)
+        self.runtime = Runtime(client, self.clock, settings, protocols, self.metrics)
+        self.failure: StreamError | None = None
+        self.failed = asyncio.Event()
+        self.started = asyncio.Event()
+        self.consumers_alive: Callable[[], bool] = lambda: True
+        """Set by the application: whether the subscribers still read."""
+        self._pumps: list[Pump] = []
+        self._recoveries: list[Recovery] = []
+        self._timers = [TimerPromoter(client, self.clock, s.name, settings.partitions) for s in services]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._answered_at = time.monotonic()
+        self._prepared = False
+
+    def add_pump(self, service: Service[Any], partition: int, stream: Stream | None) -> Pump:
+        """One more stream to handle. Before `prepare` only."""
+        pump = Pump(self.runtime, service, partition, stream)
+        self._pumps.append(pump)
+        return pump
+
+    async def prepare(self, consumer: str) -> None:
+        """Before any subscriber starts: server, partitions, groups, own leftovers. Raises StreamError."""
+        if self._prepared:
+            return
+        self._prepared = True
+        await await_server(self.client, self.settings.redis_patience_s)
+        await agree_on_partitions(self.client, self.settings.partitions)
+        claim_idle_ms = round(self.settings.claim_idle_s * 1000)
+        for pump in self._pumps:
+            await self._create_group(pump)
+            recovery = Recovery(self.client, pump, consumer, claim_idle_ms)
+            await recovery.look()
+            self._recoveries.append(recovery)
+        for service in self.services:
+            if service.start_up is not None:
+                await service.start_up()
+
+    def start(self) -> None:
+        """Once the subscribers read."""
+        self.started.set()
+        self._answered_at = time.monotonic()
+        self._tasks.append(asyncio.create_task(self._watch()))
+        self._tasks += [asyncio.create_task(self._keep(timer.run)) for timer in self._timers]
+        self._tasks.append(asyncio.create_task(self._keep(self._recover)))
+        self._tasks.append(asyncio.create_task(self._keep(self._trim)))
+
+    async def stop(self) -> None:
+        """Before the subscribers stop: no new work of its own, nobody waits for the clock."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.started.wait(), BOOT_S)  # a broker that still starts cannot be stopped
+        self.clock.stop()
+        running = set(self._tasks)
+        while running:
+            for task in running:
+                task.cancel()  # more than once: a client that is just connecting may swallow it
+            _, running = await asyncio.wait(running, timeout=STOP_PERIOD_S)
+        self._tasks.clear()
+
+    async def close(self) -> None:
+        """After the subscribers have stopped."""
+        try:
+            async with asyncio.timeout(2):
+                for timer in self._timers:
+                    await timer.stop()
+        except NOT_ANSWERING:
+            logger().warning("could not withdraw from care:clock:handled")
+        await self.client.aclose()
+
+    def fail(self, error: StreamError) -> None:
+        """The process cannot go on."""
+        if self.failure is None:
+            self.failure = error
+            self.failed.set()
+
+    async def process(
+        self, pump: Pump, ids: Sequence[bytes], rows: Sequence[Any], deliveries: Sequence[int] | None = None
+    ) -> None:
+        """One batch from a subscriber. What cannot be handled now stays pending for the recovery."""
+        try:
+            await pump.process(ids, rows, deliveries)
+        except ClockStoppedError:
+            logger().info("left pending", stream=pump.key, entries=len(ids))
+        except ClockError as error:
+            self.fail(error)
+        except PASSING as error:
+            logger().warning("redis lost", stream=pump.key, entries=len(ids), error=type(error).__name__)
+        except ResponseError as error:
+            self._judge(error)
+            logger().error("redis refused", stream=pump.key, entries=len(ids), reason=str(error)[:200])
+
+    async def is_ready(self) -> bool:
+        """The subscribers read and Redis answers."""
+        if self.failure is not None or not self._tasks or not self.consumers_alive():
+            return False
+        try:
+            async with asyncio.timeout(2):
+                await self._ping()
+        except NOT_ANSWERING:
+            return False
+        return True
+
+    async def measure(self) -> None:
+        """Reads pending and lag for the metrics."""
+        names = {service.name for service in self.services}
+        self.metrics.pending.clear()
+        self.metrics.lag.clear()
+        for stream, group, pending, lag in await group_backlog(self.client, self.settings.partitions):
+            if group in names:
+                self.metrics.pending.labels(group, stream).set(pending)
+                self.metrics.lag.labels(group, stream).set(lag)
+
+    async def _create_group(self, pump: Pump) -> None:
+        try:
+            await self.client.xgroup_create(pump.key, pump.service.name, id="0", mkstream=True)
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise LostGroupError(f"no group for {pump.key} can be created: {error}") from None
+
+    async def _keep(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Runs a task for ever: over losses of Redis, which the watchdog counts, but not over the clock's."""
+        while True:
+            try:
+                await work()
+                return
+            except ClockStoppedError:
+                return
+            except ClockError as error:
+                self.fail(error)
+                return
+            except PASSING:
+                await asyncio.sleep(0.5)
+            except ResponseError as error:
+                self._judge(error)
+                await asyncio.sleep(1.0)
+
+    def _judge(self, error: ResponseError) -> None:
+        if "NOGROUP" in str(error) or "WRONGTYPE" in str(error) or isinstance(error, NoPermissionError):
+            self.fail(LostGroupError(f"a stream or consumer group was lost under this process: {error}"))
+
+    async def _recover(self) -> None:
+        period_s = min(5.0, self.settings.claim_idle_s / 3)
+        for recovery in self._recoveries:
+            await recovery.drain()
+        retired_at = 0.0
+        while True:
+            for recovery in self._recoveries:
+                await recovery.reap()
+            if time.monotonic() - retired_at > RETIRE_PERIOD_S:
+                retired_at = time.monotonic()
+                for recovery in self._recoveries:
+                    await recovery.retire()
+            await asyncio.sleep(period_s)
+
+    async def _trim(self) -> None:
+        while True:
+            gone = await trim(self.client, self.settings.partitions, timedelta(days=self.settings.retention_days))
+            if gone:
+                logger().info("trimmed", entries=gone)
+            await asyncio.sleep(TRIM_PERIOD_S)
+
+    async def _watch(self) -> None:
+        """Ends the process where it would only look healthy."""
+        await asyncio.sleep(WATCH_PERIOD_S)
+        while self.failure is None:
+            try:
+                async with asyncio.timeout(5):
+                    await self._ping()
+                    await self._check_groups()
+                self._answered_at = time.monotonic()
+            except PASSING as error:
+                patience_s = self.settings.redis_patience_s
+                logger().warning("redis does not answer", error=type(error).__name__)
+                if time.monotonic() - self._answered_at > patience_s:
+                    self.fail(UnreachableError(f"Redis is gone for {patience_s:g} s ({type(error).__name__})"))
+            except ResponseError as error:
+                self._judge(error)
+            if not self.consumers_alive():
+                self.fail(LostGroupError("a subscriber has stopped reading"))
+            await asyncio.sleep(WATCH_PERIOD_S)
+
+    async def _ping(self) -> None:
+        await self.client.ping()
+
+    async def _check_groups(self) -> None:
+        for pump in self._pumps:
+            try:
+                groups = await self.client.xinfo_groups(pump.key)
+            except ResponseError as error:
+                if "no such key" in str(error):
+                    raise ResponseError(f"NOGROUP {pump.key} was deleted") from None
+                raise
+            if not any(group["name"] == pump.service.name.encode() for group in groups):
+                raise ResponseError(f"NOGROUP {pump.service.name} of {pump.key} was deleted")

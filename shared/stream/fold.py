@@ -1,0 +1,306 @@
+"""Folds a patient's entries of one batch into one change: what the commit script then does or does not do."""
+
+import contextlib
+import json
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from shared.decision import Arrival, Decision, FlagsSalvaged, Incoming, Origin, Performed, TimerFired
+from shared.event.envelope import derive_id
+from shared.event.patient import PatientErased
+from shared.event.registry import PAYLOAD_BY_TYPE
+from shared.event.wire import Stream
+from shared.protocol.library import Protocols
+from shared.service import Service
+from shared.stream.decode import Undecodable, unwrap
+from shared.stream.envelope import Cause, Outgoing, Refusal, letter, seal
+from shared.stream.record import Record, Stored, Timer, from_ms, to_ms
+from shared.stream.salvage import salvage
+
+
+@dataclass(frozen=True, slots=True)
+class DueTimer:
+    """An entry of a service's due stream."""
+
+    subject: str
+    name: str
+    due_ms: int
+    origin: Origin
+
+    def id(self, service: str) -> str:
+        """The same timer at the same instant always has the same id: it fires once."""
+        return derive_id("timer", service, self.subject, self.name, str(self.due_ms))
+
+
+Content = Arrival | DueTimer | Undecodable
+
+
+@dataclass(slots=True)
+class Entry:
+    """One entry of a batch."""
+
+    entry_id: str
+    content: Content
+    deliveries: int
+    performed: Performed | None = None
+    """Kept over retries of the commit: the world is talked to once."""
+    failure: Exception | None = None
+    """What `perform` raised."""
+
+    @property
+    def origin(self) -> Origin:
+        return self.content.origin
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What became of an entry, for its log line."""
+
+    entry: Entry
+    outcome: str
+    rule: str = ""
+    failure: str = ""
+    """Type and place of the exception, where there was one; never its text."""
+    correlation_id: str | None = None
+    """A timer's, which only the record knows."""
+
+
+@dataclass(slots=True)
+class Change:
+    """Everything that one patient's entries change."""
+
+    subject: str
+    version: int
+    before: Record[Any]
+    record: Record[Any]
+    unreadable: Exception | None = None
+    touched: bool = False
+    erased: bool = False
+    marks: list[str] = field(default_factory=list)
+    unmarks: list[str] = field(default_factory=list)
+    events: list[Outgoing] = field(default_factory=list)
+    acks: list[str] = field(default_factory=list)
+    letters: list[tuple[str, bytes]] = field(default_factory=list)
+    """Published by whoever acknowledges the entry."""
+    handled: list[Handled] = field(default_factory=list)
+
+
+def marks_of(content: Content, service: str) -> tuple[str, ...]:
+    """The marks that tell whether this has been handled before."""
+    match content:
+        case Arrival():
+            return _marks(content.id, content.event.data.identity, content.event.data.model_dump)
+        case DueTimer():
+            return (f"timer:{content.id(service)}",)
+        case Undecodable():
+            return (f"salvage:{content.salvage.id}",) if content.salvage else ()
+
+
+def _marks(event_id: str, identity: str | None, dump: Any) -> tuple[str, ...]:
+    if identity is None:
+        return (f"id:{event_id}",)
+    return (f"id:{event_id}", f"{identity}:{dump(include={identity})[identity]}")
+
+
+def _marks_of_original(origin: Origin) -> list[str]:
+    """The marks of a rejected event are taken back, so that it can be replayed after a fix."""
+    try:
+        content = json.loads(unwrap(origin.raw))
+        payload = PAYLOAD_BY_TYPE[content["type"]]
+        return list(_marks(content["id"], payload.identity, lambda include: content["data"]))
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """The fold of one service: pure but for what `decide` may raise, which fails one entry only."""
+
+    service: Service[Any]
+    protocols: Protocols
+    max_deliveries: int
+
+    def __call__(
+        self, subject: str, stored: Stored[Any], seen: Iterable[str], entries: Sequence[Entry], now: datetime
+    ) -> Change:
+        change = Change(subject, stored.version, stored.record, stored.record, unreadable=stored.unreadable)
+        known = set(seen)
+        for entry in entries:
+            if isinstance(entry.content, Undecodable):
+                self._reject(change, known, entry, entry.content, now)
+                continue
+            if entry.deliveries > self.max_deliveries:
+                self._fail(change, entry, RepeatedlyLostError(), now)
+                continue
+            timer = change.record.timers.get(entry.content.name) if isinstance(entry.content, DueTimer) else None
+            try:
+                outcome, rule = self._handle(change, known, entry, entry.content, now)
+            except Exception as error:  # whatever a core raises is a bug in it, and fails this entry alone
+                self._fail(change, entry, error, now)
+                continue
+            change.acks.append(entry.entry_id)
+            correlation_id = timer.correlation_id if timer else None
+            change.handled.append(Handled(entry, outcome, rule, correlation_id=correlation_id))
+        return change
+
+    def wanted(self, stored: Stored[Any], entry: Entry) -> TimerFired | None:
+        """The timer of an entry, if the record still has it at that instant."""
+        content = entry.content
+        if not isinstance(content, DueTimer):
+            return None
+        timer = stored.record.timers.get(content.name)
+        if timer is None or timer.due_ms != content.due_ms:
+            return None
+        return TimerFired(
+            content.id(self.service.name),
+            content.subject,
+            content.name,
+            from_ms(content.due_ms),
+            timer.correlation_id,
+        )
+
+    def _handle(
+        self, change: Change, known: set[str], entry: Entry, content: Arrival | DueTimer, now: datetime
+    ) -> tuple[str, str]:
+        marks = marks_of(content, self.service.name)
+        if any(mark in known for mark in marks):
+            return "duplicate", ""
+        incoming: Incoming
+        if isinstance(content, Arrival) and isinstance(content.event.data, PatientErased):
+            return self._erase(change, known, content.time), ""
+        if problem := change.unreadable or entry.failure:
+            raise problem
+        if isinstance(content, DueTimer):
+            fired = self.wanted(Stored(change.version, change.record), entry)
+            if entry.performed is None and fired is None:
+                return "ignored", ""
+            incoming = entry.performed or fired  # type: ignore[assignment]  # one of them is there
+        else:
+            erased_at = change.record.erased_at
+            if erased_at is not None and content.time <= erased_at:
+                return "erased", ""
+            incoming = content
+        decision = self._decide(change, incoming, now)
+        rejected = [mark for rejection in decision.rejections for mark in _marks_of_original(rejection.origin)]
+        change.unmarks.extend(rejected)
+        fresh = [mark for mark in marks if mark not in rejected]
+        change.marks = [mark for mark in change.marks if mark not in rejected] + fresh
+        known.difference_update(rejected)
+        known.update(fresh)
+        return decision.outcome, decision.rule
+
+    def _decide(self, change: Change, incoming: Incoming, now: datetime) -> Decision[Any]:
+        """Applies one decision. Nothing of the change moves unless all of it can be encoded."""
+        service, cause = self.service, Cause.of(incoming)
+        decision = service.decide(change.record.state, incoming, self.protocols, now)
+        events = [seal(service.name, change.subject, cause, draft) for draft in decision.drafts]
+        if len({(type(draft.data), draft.key) for draft in decision.drafts}) < len(events):
+            raise ValueError("two drafts of one type need different keys")
+        for rejection in decision.rejections:
+            refusal = Refusal(rejection.origin, rejection.code, rejection.path, rejection.message)
+            body = letter(service.name, change.subject, cause, refusal, incoming.time)
+            events.append(Outgoing(Stream.DEAD_LETTERS, body))
+        change.record = Record(
+            state=decision.state,
+            timers=_timers(change.record.timers, decision.timers, cause),
+            erased_at=change.record.erased_at,
+        )
+        change.events.extend(events)
+        change.touched = True
+        return decision
+
+    def _erase(self, change: Change, known: set[str], time: datetime) -> str:
+        erased_at = change.record.erased_at
+        if erased_at is not None and time <= erased_at:
+            return "duplicate"
+        change.record, change.unreadable = Record(erased_at=time), None
+        change.touched = change.erased = True
+        change.marks.clear()
+        change.unmarks.clear()
+        known.clear()
+        return "erased"
+
+    def _fail(self, change: Change, entry: Entry, error: Exception, now: datetime) -> None:
+        name = f"{type(error).__name__}{_place(error)}"
+        if entry.deliveries < self.max_deliveries:
+            change.handled.append(Handled(entry, "failed", failure=name))
+            return
+        refusal = Refusal(
+            entry.origin, "handler_failed", "$", f"handling failed: {type(error).__name__}", entry.deliveries
+        )
+        cause = Cause.of(entry.content) if isinstance(entry.content, Arrival) else None
+        self._save_flags(change, entry, now)
+        body = letter(self.service.name, change.subject, cause, refusal, now)
+        change.letters.append((entry.entry_id, body))
+        change.handled.append(Handled(entry, "dead_lettered", "handler_failed", failure=name))
+
+    def _save_flags(self, change: Change, entry: Entry, now: datetime) -> None:
+        """The red flags of an event that cannot be handled act all the same, if the core can do that much."""
+        if not isinstance(entry.content, Arrival) or change.unreadable:
+            return
+        event = entry.content.event
+        flags = salvage(
+            json.loads(unwrap(entry.origin.raw)),
+            stream=event.data.stream,
+            subject=event.subject,
+            cause=event.id,
+            correlation_id=event.correlation_id,
+            latest=event.time,
+            now=now,
+        )
+        if flags is None:
+            return
+        with contextlib.suppress(Exception):  # the entry's own failure is what gets reported
+            self._decide(change, flags, now)
+
+    def _reject(self, change: Change, known: set[str], entry: Entry, content: Undecodable, now: datetime) -> None:
+        """Dead-letters what is no event, and lets its red flags act in the same commit."""
+        rule: str = content.code
+        mark = marks_of(content, self.service.name)
+        if content.salvage is not None and not known.intersection(mark) and not _is_erased(change, content.salvage):
+            try:
+                decision = self._decide(change, content.salvage, now)
+            except Exception as error:
+                self._fail(change, entry, error, now)
+                return
+            change.marks.extend(mark)
+            known.update(mark)
+            rule = decision.rule or rule
+        change.letters.append((entry.entry_id, bury(self.service.name, entry, content, now)))
+        change.handled.append(Handled(entry, "dead_lettered", rule))
+
+
+class RepeatedlyLostError(Exception):
+    """Each process that tried this entry died over it, or lost it: it is not tried again."""
+
+
+def _place(error: Exception) -> str:
+    """Where in the code it was raised; the message is left out, it may quote a patient."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+
+
+def bury(service: str, entry: Entry, content: Undecodable, now: datetime) -> bytes:
+    """The dead letter of an entry that is no event."""
+    refusal = Refusal(content.origin, content.code, content.path, content.message, entry.deliveries)
+    cause = None
+    if content.event_id is not None:
+        cause = Cause(content.event_id, content.correlation_id or content.event_id)
+    return letter(service, content.subject, cause, refusal, now)
+
+
+def _is_erased(change: Change, salvaged: FlagsSalvaged) -> bool:
+    erased_at = change.record.erased_at
+    return erased_at is not None and salvaged.time <= erased_at
+
+
+def _timers(before: Mapping[str, Timer], wanted: Mapping[str, datetime], cause: Cause) -> dict[str, Timer]:
+    """A timer that stays as it was keeps its correlation."""
+    timers = {}
+    for name in sorted(wanted):
+        due_ms, kept = to_ms(wanted[name]), before.get(name)
+        timers[name] = kept if kept and kept.due_ms == due_ms else Timer(due_ms, cause.correlation_id)
+    return timers

@@ -1,0 +1,81 @@
+"""Every Redis key, and who reads and answers for which stream.
+
+All keys of a partition carry its hash tag `{p}`, so that one script may change them together,
+also on a Redis Cluster.
+"""
+
+from binascii import crc_hqx
+
+from shared.event.wire import Stream
+
+CLOCK = "care:clock"
+"""The replay clock, RFC 3339; who replays history moves it."""
+CLOCK_HANDLED = "care:clock:handled"
+"""Hash of service -> the instant up to which all its timers have fired."""
+PARTITIONS = "care:partitions"
+"""How many partitions this Redis holds; written once."""
+
+DATA_FIELD = b"__data__"
+"""The one field of an entry."""
+
+READERS: dict[Stream, tuple[str, ...]] = {
+    Stream.INTAKES: ("intake",),
+    Stream.SESSIONS: ("progression", "notifier"),
+    Stream.DECISIONS: ("intake", "planner", "progression", "notifier"),
+    Stream.PATIENTS: ("intake", "planner", "progression", "notifier"),
+    Stream.CLASSIFICATIONS: ("planner",),
+    Stream.PROGRAMS: ("planner", "progression", "notifier"),
+    Stream.ADJUSTMENTS: ("notifier",),
+    Stream.ESCALATIONS: ("notifier",),
+    Stream.REMINDERS: (),
+    Stream.NOTIFICATIONS: (),
+    Stream.DEAD_LETTERS: (),
+}
+"""The groups that must exist and must have handled an entry before it may be trimmed."""
+
+ANSWERS_FOR: dict[Stream, str] = {
+    Stream.INTAKES: "intake",
+    Stream.SESSIONS: "progression",
+    Stream.DECISIONS: "planner",
+    Stream.PATIENTS: "notifier",
+    Stream.CLASSIFICATIONS: "planner",
+    Stream.PROGRAMS: "progression",
+    Stream.ADJUSTMENTS: "notifier",
+    Stream.ESCALATIONS: "notifier",
+}
+"""Of several readers, the one that dead-letters what cannot be decoded, so that it happens once."""
+
+
+def partition_of(patient: str, partitions: int) -> int:
+    """The partition of a patient: Redis Cluster's key slot of the id, modulo the number of partitions."""
+    return crc_hqx(patient.encode(), 0) % 16384 % partitions
+
+
+def stream_key(partition: int, stream: Stream) -> str:
+    """The key of one partition of a stream."""
+    return f"care:{{{partition}}}:{stream.value}"
+
+
+def due_key(partition: int, service: str) -> str:
+    """The internal stream of a service's timers that have come due."""
+    return f"care:{{{partition}}}:{service}:due"
+
+
+def timers_key(partition: int, service: str) -> str:
+    """Sorted set of a service's timers: member `<patient>|<name>`, score the due instant in ms."""
+    return f"care:{{{partition}}}:{service}:timers"
+
+
+def state_key(partition: int, service: str, patient: str) -> str:
+    """A patient's record of one service."""
+    return f"care:{{{partition}}}:{service}:state:{patient}"
+
+
+def seen_key(partition: int, service: str, patient: str) -> str:
+    """Sorted set of the marks against duplicates of one patient and service, scored by when they were set."""
+    return f"care:{{{partition}}}:{service}:seen:{patient}"
+
+
+def prescriptions_key(partition: int, patient: str) -> str:
+    """Hash of program id -> the number of its newest prescription, shared by the services."""
+    return f"care:{{{partition}}}:prescriptions:{patient}"

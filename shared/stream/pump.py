@@ -1,0 +1,257 @@
+"""Handles batches of one stream for one service: decode, load, fold, commit.
+
+Two round trips for a batch. What fails stays pending or becomes a dead letter by itself; the rest goes on.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from redis.asyncio import Redis
+
+from shared.decision import Origin
+from shared.event.wire import Stream
+from shared.log import logger
+from shared.metric import Metrics
+from shared.protocol.library import Protocols
+from shared.service import Service
+from shared.settings import Settings
+from shared.stream.clock import Clock
+from shared.stream.commit import Commit
+from shared.stream.connection import PASSING
+from shared.stream.decode import Source, Undecodable, decode
+from shared.stream.fold import Change, Content, DueTimer, Entry, Fold, Handled, bury, marks_of
+from shared.stream.key import ANSWERS_FOR, DATA_FIELD, due_key, seen_key, state_key, stream_key
+from shared.stream.record import Stored, reader
+
+ATTEMPTS = 50
+"""Of one commit under contention; then the entries stay pending and are tried again later."""
+
+Row = Mapping[bytes, bytes] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What all pumps of a process share."""
+
+    client: Redis
+    clock: Clock
+    settings: Settings
+    protocols: Protocols
+    metrics: Metrics
+
+
+class Pump:
+    """One service's hand on one stream of one partition; `stream` None: its own timers that are due."""
+
+    def __init__(self, runtime: Runtime, service: Service[Any], partition: int, stream: Stream | None) -> None:
+        settings = runtime.settings
+        self.service = service
+        self.key = due_key(partition, service.name) if stream is None else stream_key(partition, stream)
+        self._runtime = runtime
+        self._partition = partition
+        self._stream = stream
+        self._answers = stream is None or ANSWERS_FOR.get(stream) == service.name
+        self._read = reader(service.state_type)
+        self._fold = Fold(service, runtime.protocols, settings.max_deliveries)
+        window_ms = int(timedelta(days=settings.duplicate_days) / timedelta(milliseconds=1))
+        self._commit = Commit(runtime.client, service.name, partition, self.key, window_ms)
+        self._max_ahead = timedelta(hours=settings.max_ahead)
+
+    async def process(self, ids: Sequence[bytes], rows: Sequence[Row], deliveries: Sequence[int] | None = None) -> None:
+        """Handles one batch. Raises for what concerns all of it: Redis gone, the clock wrong."""
+        begun = time.monotonic()
+        now = await self._runtime.clock.now()
+        patients: dict[str, list[Entry]] = {}
+        strays: list[Entry] = []
+        for position, raw_id in enumerate(ids):
+            entry_id = raw_id.decode()
+            content = self._decode(entry_id, rows[position] or {}, now)
+            entry = Entry(entry_id, content, deliveries[position] if deliveries else 1)
+            subject = self._subject(content)
+            if subject is None:
+                strays.append(entry)
+            else:
+                patients.setdefault(subject, []).append(entry)
+        await self._settle(patients, strays, now, begun)
+
+    def _decode(self, entry_id: str, row: Mapping[bytes, bytes], now: datetime) -> Content:
+        settings = self._runtime.settings
+        if self._stream is None:
+            return _due_timer(self.key, entry_id, row)
+        source = Source(self._partition, settings.partitions, self._stream, self.key, self._max_ahead)
+        return decode(entry_id, row, source, now)
+
+    def _subject(self, content: Content) -> str | None:
+        """The patient whose record an entry concerns; None where only a dead letter or nothing follows."""
+        match content:
+            case Undecodable():
+                return content.salvage.subject if content.salvage and self._answers else None
+            case DueTimer():
+                return content.subject
+            case _:
+                return content.subject
+
+    async def _settle(self, patients: dict[str, list[Entry]], strays: list[Entry], now: datetime, begun: float) -> None:
+        patience = time.monotonic() + self._runtime.settings.redis_patience_s
+        attempt = 0
+        while patients or strays:
+            try:
+                lost = await self._try(patients, strays, now, begun)
+            except PASSING:
+                if time.monotonic() > patience:
+                    raise
+                await asyncio.sleep(0.25)
+                continue
+            patients, strays = {change.subject: patients[change.subject] for change in lost}, []
+            if lost:
+                self._runtime.metrics.conflicts.labels(self.service.name).inc(len(lost))
+                attempt += 1
+                if attempt >= ATTEMPTS:
+                    logger().warning("contention", service=self.service.name, stream=self.key, patients=len(lost))
+                    return
+                await asyncio.sleep(min(0.001 * attempt, 0.05))
+
+    async def _try(
+        self, patients: dict[str, list[Entry]], strays: list[Entry], now: datetime, begun: float
+    ) -> list[Change]:
+        loaded = await self._load(patients)
+        await self._perform(patients, loaded)
+        changes = [self._fold(subject, *loaded[subject], entries, now) for subject, entries in patients.items()]
+        letters = [(entry.entry_id, self._stray_letter(entry, now)) for entry in strays]
+        sent = time.monotonic()
+        lost = await self._commit(changes, letters, now)
+        self._runtime.metrics.commit_seconds.labels(self.service.name).observe(time.monotonic() - sent)
+        duration_ms = round((time.monotonic() - begun) * 1000, 1)
+        for change in changes:
+            if change not in lost:
+                for handled in change.handled:
+                    self._report(handled, duration_ms)
+        for entry in strays:
+            self._report(self._stray(entry), duration_ms)
+        return lost
+
+    async def _load(self, patients: Mapping[str, list[Entry]]) -> dict[str, tuple[Stored[Any], set[str]]]:
+        """Records and marks in one round trip. A record is read before its marks: marks change only with it."""
+        if not patients:
+            return {}
+        name, partition = self.service.name, self._partition
+        wanted = {
+            subject: [mark for entry in entries for mark in marks_of(entry.content, name)]
+            for subject, entries in patients.items()
+        }
+        pipeline = self._runtime.client.pipeline(transaction=False)
+        for subject, marks in wanted.items():
+            pipeline.get(state_key(partition, name, subject))
+            pipeline.zmscore(seen_key(partition, name, subject), marks)
+        answers = iter(await pipeline.execute())
+        return {
+            subject: (
+                self._read(next(answers)),
+                {mark for mark, score in zip(marks, next(answers), strict=True) if score is not None},
+            )
+            for subject, marks in wanted.items()
+        }
+
+    async def _perform(
+        self, patients: Mapping[str, list[Entry]], loaded: Mapping[str, tuple[Stored[Any], set[str]]]
+    ) -> None:
+        """Talks to the world for the timers that are still wanted, all at the same time."""
+        perform = self.service.perform
+        if perform is None or self._stream is not None:
+            return
+        for_state = perform
+
+        async def one(entry: Entry, stored: Stored[Any], seen: set[str]) -> None:
+            fired = self._fold.wanted(stored, entry)
+            if (
+                fired is None
+                or stored.record.state is None
+                or seen.intersection(marks_of(entry.content, self.service.name))
+            ):
+                return
+            try:
+                entry.performed = await for_state(stored.record.state, fired)
+            except Exception as error:  # fails this entry alone: it stays pending and is tried again
+                entry.failure = error
+
+        await asyncio.gather(
+            *(
+                one(entry, *loaded[subject])
+                for subject, entries in patients.items()
+                for entry in entries
+                if entry.performed is None and entry.failure is None
+            )
+        )
+
+    def _stray_letter(self, entry: Entry, now: datetime) -> bytes:
+        if not self._answers or not isinstance(entry.content, Undecodable):
+            return b""
+        return bury(self.service.name, entry, entry.content, now)
+
+    def _stray(self, entry: Entry) -> Handled:
+        code = entry.content.code if isinstance(entry.content, Undecodable) else ""
+        return Handled(entry, "dead_lettered" if self._answers else "ignored", code)
+
+    def _report(self, handled: Handled, duration_ms: float) -> None:
+        """The canonical log line and the counters of one entry."""
+        entry, content, metrics = handled.entry, handled.entry.content, self._runtime.metrics
+        name = self.service.name
+        stream = "due" if self._stream is None else self._stream.value
+        metrics.handled.labels(name, stream, handled.outcome).inc()
+        if handled.outcome == "dead_lettered":
+            metrics.dead_letters.labels(name, stream).inc()
+        fields: dict[str, Any] = {
+            "service": name,
+            "stream": self.key,
+            "entry_id": entry.entry_id,
+            **_identity(content, name),
+            "delivery_count": entry.deliveries,
+            "outcome": handled.outcome,
+            "rule": handled.rule,
+            "duration_ms": duration_ms,
+        }
+        if handled.correlation_id:
+            fields["correlation_id"] = handled.correlation_id
+        if handled.failure:
+            fields["failure"] = handled.failure
+        quiet = handled.outcome not in ("failed", "dead_lettered")
+        (logger().info if quiet else logger().warning)("handled", **fields)
+
+
+def _identity(content: Content, service: str) -> dict[str, Any]:
+    match content:
+        case DueTimer():
+            return {
+                "event_id": content.id(service),
+                "type": f"timer:{content.name.partition(':')[0]}",
+                "patient": content.subject,
+            }
+        case Undecodable():
+            return {
+                "event_id": content.event_id,
+                "patient": content.subject,
+                "correlation_id": content.correlation_id,
+            }
+        case _:
+            event = content.event
+            return {
+                "event_id": event.id,
+                "type": event.type,
+                "patient": event.subject,
+                "correlation_id": event.correlation_id,
+                "causation_id": event.causationid,
+            }
+
+
+def _due_timer(key: str, entry_id: str, row: Mapping[bytes, bytes]) -> Content:
+    raw = row.get(DATA_FIELD, b"")
+    due_ms, _, member = raw.decode("utf-8", "replace").partition("|")
+    subject, _, name = member.partition("|")
+    origin = Origin(key, entry_id, raw)
+    if not due_ms.lstrip("-").isdigit() or not name:
+        return Undecodable(origin, "invalid_data", "$", "no timer of this service")
+    return DueTimer(subject, name, int(due_ms), origin)
