@@ -1,15 +1,15 @@
 """The exercise library with its constraint tags."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from shared.event.intake import Equipment
-from shared.protocol.source import Record, Sourced
+from shared.event.intake import Equipment, Kilograms
+from shared.event.vocabulary import ExerciseId
+from shared.protocol.program import PhaseExercise
+from shared.protocol.source import Figure, Record, Sourced
 
-ExerciseKind = Literal[
-    "activation", "isometric", "isotonic", "energy_storage", "aerobic", "mobility", "stretch"
-]
+ExerciseKind = Literal["activation", "isometric", "isotonic", "energy_storage", "aerobic", "mobility", "stretch"]
 Resistance = Literal["none", "hold", "kg", "level"]
 """What makes it harder beside repetitions: nothing, seconds of hold, kilograms, a band's or stage's level."""
 
@@ -44,4 +44,16 @@ class Exercise(Sourced):
 class ExerciseLibrary(Record):
     """Every exercise of the vocabulary, by id."""
 
-    exercises: dict[str, Exercise]
+    exercises: dict[ExerciseId, Exercise]
+    default_load_steps_kg: Figure[dict[Equipment, tuple[Kilograms, ...]]]
+    """Where the intake names no weights for an item that the patient has."""
+    fallback: Annotated[tuple[PhaseExercise, ...], Field(min_length=4)]
+    """Fills a session that constraints leave too short, in this order."""
+
+    @model_validator(mode="after")
+    def _is_closed(self) -> Self:
+        for exercise_id, exercise in self.exercises.items():
+            for other in (exercise.easier, exercise.harder):
+                if other is not None and other not in self.exercises:
+                    raise ValueError(f"{exercise_id} names {other}, which the library does not hold")
+        return self

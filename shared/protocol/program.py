@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from shared.event.vocabulary import ExerciseId, InstrumentId
+from shared.protocol.limit import Limit
 from shared.protocol.source import Record, Sourced
 
 
@@ -39,6 +40,8 @@ class PhaseExercise(Dose):
     exercise_id: ExerciseId
     essential: bool = False
     """Chosen first when a session holds only four to five exercises."""
+    loaded: bool = True
+    """False: body weight only in this phase, whatever equipment is on hand."""
 
 
 CriterionKind = Literal[
@@ -133,3 +136,5 @@ class ProgramRules(Record):
     avoid: tuple[AvoidRule, ...]
     sessions_per_week: int
     next_morning_checkin: bool = True
+    limits: tuple[Limit, ...] = ()
+    """What no exercise of a plan that treats this condition may demand, also in a mix."""
