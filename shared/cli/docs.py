@@ -1,7 +1,7 @@
 """`adaptive-care docs`: writes the generated documents, or says which are stale."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -52,9 +52,16 @@ def _documents(folder: Path) -> dict[Path, str]:
     services = [make_service(settings) for make_service in load_services().values()]
     application = build_application(services, settings)
     documents = {folder / "schema" / name: text for name, text in json_schemas().items()}
-    documents[folder / "asyncapi.json"] = as_json(application.schema.to_specification().to_jsonable())
+    documents[folder / "asyncapi.json"] = as_json(_in_order(application.schema.to_specification().to_jsonable()))
     documents[folder / "reference" / "streams.md"] = stream_reference(services)
     documents[folder / "reference" / "settings.md"] = setting_reference(load_setting_classes())
     documents[folder / "reference" / "log-fields.md"] = log_reference(FIELDS)
     documents[folder / "reference" / "evidence.md"] = evidence_reference(shipped_protocols())
     return documents
+
+
+def _in_order(specification: dict[str, Any]) -> dict[str, Any]:
+    """FastStream lists subscribers in no fixed order; a generated file needs one."""
+    in_order = {name: dict(sorted(specification[name].items())) for name in ("channels", "operations")}
+    components = {name: dict(sorted(part.items())) for name, part in specification["components"].items()}
+    return specification | in_order | {"components": components}

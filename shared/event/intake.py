@@ -46,7 +46,5 @@ class IntakeSubmitted(Payload):
     @model_validator(mode="after")
     def _has_pain_baseline(self) -> Self:
         if not any(measure.instrument == "NPRS" for measure in self.measures):
-            raise PydanticCustomError(
-                "missing_baseline", "measures must hold an NPRS value, the baseline of pain"
-            )
+            raise PydanticCustomError("missing_baseline", "measures must hold an NPRS value, the baseline of pain")
         return self

@@ -14,9 +14,7 @@ def _known_zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise PydanticCustomError(
-            "unknown_timezone", "timezone must be an IANA name such as Europe/Lisbon"
-        ) from None
+        raise PydanticCustomError("unknown_timezone", "timezone must be an IANA name such as Europe/Lisbon") from None
     return value
 
 
@@ -73,9 +71,7 @@ class PatientUpdated(Payload):
     contact: Omittable[Annotated[dict[ChannelName, Address], Field(max_length=10)]] = None
     consent: Omittable[Consent] = None
     care_team: Omittable[Identifier] = None
-    language: Omittable[Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]] = (
-        None
-    )
+    language: Omittable[Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]] = None
     away: Omittable[Away] = None
 
 

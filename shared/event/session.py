@@ -9,9 +9,7 @@ from shared.event.measure import Measure
 from shared.event.vocabulary import ExerciseId
 from shared.event.wire import FreeText, Identifier, Instant, Nprs, Omittable, Payload, Rpe, Stream, Wire
 
-Symptoms = Annotated[
-    tuple[Annotated[str, StringConstraints(min_length=1, max_length=100)], ...], Field(max_length=50)
-]
+Symptoms = Annotated[tuple[Annotated[str, StringConstraints(min_length=1, max_length=100)], ...], Field(max_length=50)]
 """Symptom or red flag ids. An id that nobody knows rejects nothing: it is kept and shown to a clinician."""
 
 

@@ -80,9 +80,7 @@ def vocabulary() -> Vocabulary:
             )
             for f in raw["findings"]
         },
-        red_flags={
-            r["id"]: RedFlag(r["id"], r["label"], r["urgency"], r["evidence"]) for r in raw["red_flags"]
-        },
+        red_flags={r["id"]: RedFlag(r["id"], r["label"], r["urgency"], r["evidence"]) for r in raw["red_flags"]},
         symptoms={s["id"]: s["label"] for s in raw["symptoms"]},
         modifiers={m["id"]: m["label"] for m in raw["modifiers"]},
         instruments={i["id"]: _instrument(i) for i in raw["instruments"]},
@@ -116,14 +114,10 @@ class _Known:
 
     def _check(self, value: str) -> str:
         if value not in vocabulary().ids(self.kind):
-            raise PydanticCustomError(
-                "unknown_id", "'{id}' is no id of {kind}", {"id": value[:80], "kind": self.kind}
-            )
+            raise PydanticCustomError("unknown_id", "'{id}' is no id of {kind}", {"id": value[:80], "kind": self.kind})
         return value
 
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"type": "string", "enum": sorted(vocabulary().ids(self.kind))}
 
 

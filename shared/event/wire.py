@@ -54,9 +54,7 @@ def _to_utc(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise PydanticCustomError("invalid_instant", "an instant needs an offset")
     if value.year < EARLIEST_YEAR:
-        raise PydanticCustomError(
-            "impossible_time", "an instant before {year} is impossible", {"year": EARLIEST_YEAR}
-        )
+        raise PydanticCustomError("impossible_time", "an instant before {year} is impossible", {"year": EARLIEST_YEAR})
     try:
         return value.astimezone(UTC)
     except OverflowError:

@@ -127,6 +127,8 @@ class AdvanceRule(Sourced):
     adherence: Share
     clean_sessions: Annotated[int, Field(ge=1)]
     """The last so many sessions were neither amber nor red."""
+    exercises_at_most: Annotated[int, Field(ge=1)]
+    """In one session of the new phase, unless the planner prescribed more from the start."""
 
 
 class TrendRule(Sourced):

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from functools import reduce
 from operator import or_
-from types import GenericAlias
 from typing import Any
 
 from faststream import AckPolicy
@@ -21,13 +20,14 @@ from shared.service import Service
 from shared.settings import SettingError, Settings
 from shared.stream.connection import connect, is_cluster, plain
 from shared.stream.engine import Engine
-from shared.stream.key import due_key, stream_key
+from shared.stream.key import DATA_FIELD, due_key, stream_key
 from shared.stream.pump import Pump
 from shared.stream.server import CareApplication
 
 BLOCK_MS = 1000
 """How long a read waits for entries. Below redis-py's socket timeout of 5 s; it costs no latency."""
 SPARE_CONNECTIONS = 16
+ENTRY_FORM = f"One entry holds one event as JSON in its field `{DATA_FIELD.decode()}`."
 GRACE_S = 10.0
 """For batches in flight when the process is told to stop."""
 
@@ -92,7 +92,7 @@ def _subscribe(
         parser=_parse,
         decoder=_decode,
         title=title if partition == 0 else f"{title}:{partition}",
-        description=service.summary,
+        description=f"{service.summary} {ENTRY_FORM}",
         include_in_schema=stream is not None,
     )
     subscribe(_handler(engine, pump, _payloads(stream) if stream else bytes))
@@ -104,7 +104,7 @@ def _handler(engine: Engine, pump: Pump, payload: Any) -> Any:
         raw = batch.raw_message
         await engine.process(pump, raw["message_ids"], raw["data"])
 
-    handle.__annotations__["batch"] = GenericAlias(list, payload)  # shown in the AsyncAPI document
+    handle.__annotations__["batch"] = payload  # shown in the AsyncAPI document: what one entry holds
     return handle
 
 

@@ -1,0 +1,163 @@
+"""Folds facts in order of time, whatever the order in which they came; timers that fall due in between too.
+
+Folding to an instant and then further is the same as folding there at once, so that timers and late
+facts commute.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from services.progression.domain.fact import CheckinFact, Fact, FlagFact, ProgramFact, SessionFact, order
+from services.progression.domain.schedule import next_due, tick
+from services.progression.domain.state import Escalation, KnownEscalation, Snapshot, State
+from services.progression.domain.step import apply, count_late
+from services.progression.domain.turn import Output, Turn
+from shared.protocol.library import Protocols
+
+WINDOW_LIMIT = 256
+KNOWN_LIMIT = 64
+BOOK_LIMIT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A state whose head is up to date, and what was said on the way."""
+
+    state: State
+    outputs: tuple[Output, ...]
+    again: bool
+    """Folded anew from the base: most of what was said has been said before."""
+
+
+def is_late(state: State, time: datetime) -> bool:
+    """Older than the late window behind the newest event."""
+    return state.cutoff is not None and time < state.cutoff
+
+
+def fold(
+    state: State,
+    facts: Sequence[Fact],
+    until: datetime,
+    protocols: Protocols,
+    subject: str,
+    late_window: timedelta,
+) -> Folded:
+    """Takes facts into the window and brings the head up to `until`."""
+    known = {(type(fact), fact.id) for fact in state.window}
+    fresh = sorted({(type(f), f.id): f for f in facts if (type(f), f.id) not in known}.values(), key=order)
+    # Where an event counts in full at last, the red flags that it was heard for before are part of it.
+    whole = {fact.id for fact in fresh if not isinstance(fact, FlagFact)}
+    heard_before = [f for f in state.window if isinstance(f, FlagFact) and f.id in whole]
+    if heard_before:
+        state = replace(state, window=tuple(f for f in state.window if f not in heard_before))
+    newest = max([fact.time for fact in fresh], default=None)
+    if newest is not None and state.newest is not None:
+        newest = max(newest, state.newest)
+    newest = newest or state.newest
+    follows = not heard_before and all(
+        (not state.window or order(fact) > order(state.window[-1]))
+        and (state.head.clock is None or fact.time >= state.head.clock)
+        for fact in fresh
+    )
+    state = replace(state, window=tuple(sorted([*state.window, *fresh], key=order)), newest=newest)
+    heard: list[Escalation] = []
+    if follows:
+        head, outputs = _run(state.head, fresh, until, state, protocols, subject, heard)
+        state = _roll(replace(state, head=head), protocols, subject, late_window)
+    else:
+        state = _roll(state, protocols, subject, late_window)
+        head, outputs = _run(state.base, state.window, until, state, protocols, subject, heard)
+        state = replace(state, head=head)
+    state = replace(state, known=_remember(state.known, heard))
+    return Folded(_forget(state), tuple(outputs), not follows)
+
+
+def count(state: State, fact: SessionFact | CheckinFact, protocols: Protocols, subject: str) -> State:
+    """Adds what came after the late window to the statistics of base and head alike."""
+
+    def counted(snapshot: Snapshot) -> Snapshot:
+        if isinstance(fact, SessionFact) and fact.program_id != snapshot.program_id:
+            return snapshot
+        turn = Turn(snapshot, state.books, protocols, subject, fact.time, fact.id)
+        count_late(turn, fact)
+        return turn.s
+
+    return replace(state, base=counted(state.base), head=counted(state.head))
+
+
+def _run(
+    s: Snapshot,
+    facts: Sequence[Fact],
+    until: datetime,
+    state: State,
+    protocols: Protocols,
+    subject: str,
+    heard: list[Escalation],
+) -> tuple[Snapshot, list[Output]]:
+    outputs: list[Output] = []
+    for fact in facts:
+        s = _advance(s, fact.time, state, protocols, subject, heard, outputs)
+        turn = Turn(s, state.books, protocols, subject, fact.time, fact.id)
+        apply(turn, fact)
+        s = replace(turn.s, clock=fact.time if s.clock is None else max(s.clock, fact.time))
+        heard.extend(s.open)
+        outputs.extend(turn.outputs)
+    return _advance(s, until, state, protocols, subject, heard, outputs), outputs
+
+
+def _advance(
+    s: Snapshot,
+    until: datetime,
+    state: State,
+    protocols: Protocols,
+    subject: str,
+    heard: list[Escalation],
+    outputs: list[Output],
+) -> Snapshot:
+    """Lets everything happen that is due by then."""
+    while (due := next_due(s, protocols.progression)) is not None and due[0] <= until:
+        at, kind = due
+        turn = Turn(s, state.books, protocols, subject, at, f"{kind}:{at.isoformat()}")
+        tick(turn, kind)
+        s = replace(turn.s, clock=at)
+        heard.extend(s.open)
+        outputs.extend(turn.outputs)
+    return s
+
+
+def _roll(state: State, protocols: Protocols, subject: str, late_window: timedelta) -> State:
+    """Folds into the base what is older than the late window, or too much for it."""
+    if state.newest is None:
+        return state
+    cutoff = state.newest - late_window
+    old = [fact for fact in state.window if fact.time < cutoff]
+    surplus = len(state.window) - len(old) - WINDOW_LIMIT
+    if surplus > 0:
+        old = list(state.window[: len(old) + surplus])
+        cutoff = max(cutoff, old[-1].time)
+    if state.cutoff is not None and cutoff <= state.cutoff:
+        return state
+    base, _ = _run(state.base, old, cutoff, state, protocols, subject, [])
+    return replace(state, base=base, cutoff=cutoff, window=state.window[len(old) :])
+
+
+def _remember(known: tuple[KnownEscalation, ...], heard: list[Escalation]) -> tuple[KnownEscalation, ...]:
+    found = {one.escalation_id: one for one in known}
+    for one in heard:
+        had = found.get(one.escalation_id)
+        flags = tuple(sorted({*(had.flags if had else ()), *one.flags}))
+        found[one.escalation_id] = KnownEscalation(one.escalation_id, one.reason, flags)
+    return tuple(found.values())[-KNOWN_LIMIT:]
+
+
+def _forget(state: State) -> State:
+    """Drops books that neither base nor head nor window refers to any longer."""
+    wanted = {(s.program_id, s.version) for s in (state.base, state.head)}
+    wanted |= {(f.program_id, f.version) for f in state.window if isinstance(f, ProgramFact)}
+    kept = tuple(book for book in state.books if (book.program_id, book.version) in wanted)
+    gone = [b.program_id for b in state.books if b not in kept and b.program_id != state.head.program_id]
+    ended = tuple(dict.fromkeys([*state.ended_ids, *gone]))[-KNOWN_LIMIT:]
+    return replace(state, books=kept[-BOOK_LIMIT:], ended_ids=ended)

@@ -1,0 +1,165 @@
+"""What the world is told: what the newest facts said, and what stands otherwise than it was told before."""
+
+from msgspec.structs import replace
+
+from services.progression.domain.explain import adjustment_of, changed_program, raised, reached_goal
+from services.progression.domain.fact import SessionFact
+from services.progression.domain.fold import Folded
+from services.progression.domain.state import (
+    Escalation,
+    Published,
+    RaisedEscalation,
+    Snapshot,
+    State,
+    Status,
+)
+from services.progression.domain.turn import Adjusted, Output, Rewritten, worse
+from shared.decision import Draft, Numbering
+from shared.event.escalation import EscalationResolved
+from shared.protocol.library import Protocols
+
+
+def publish(folded: Folded, arrived: set[str], protocols: Protocols, subject: str) -> tuple[State, tuple[Draft, ...]]:
+    """The drafts, and the state that remembers them. Red flags come first."""
+    state = folded.state
+    drafts = [*_escalations(state, protocols, subject)]
+    published = replace(state.published, open=_told(state))
+    status, version = published.status, published.version
+    for output, repeated in _chosen(folded, arrived):
+        if isinstance(output, Rewritten):
+            drafts.append(_rewritten(output, version, protocols, repeated))
+            version, status = version + 1, output.status
+        else:
+            draft = _adjusted(output, protocols, subject, repeated)
+            if draft is not None:
+                drafts.append(draft)
+    wanted = _status(state.head)
+    if wanted != status and wanted in ("active", "held", "ended") and status not in ("none", "proposed"):
+        found = _correction(state, wanted)
+        if found is not None:
+            drafts.append(_rewritten(found, version, protocols, False))
+            version, status = version + 1, wanted
+    goals = published.goals
+    for note in state.head.reached:
+        if note.goal_id not in goals and state.head.program_id is not None:
+            drafts.append(Draft(reached_goal(note, state.head.program_id), note.time, f"goal:{note.goal_id}"))
+            goals = (*goals, note.goal_id)
+    published = replace(published, status=status, version=version, goals=goals)
+    return replace(state, published=published), tuple(drafts)
+
+
+def repeat_late(state: State, fact: SessionFact, protocols: Protocols, subject: str) -> tuple[Draft, ...]:
+    """The adjustment of a session after the late window: the prescription in force, and no change."""
+    s = state.head
+    book = state.book(s.program_id, s.version)
+    if book is None or fact.program_id != s.program_id:
+        return ()
+    said = Adjusted(
+        fact.id,
+        max(fact.time, state.newest or fact.time),
+        s,
+        book,
+        fact.session_id,
+        None,
+        (),
+        ("This session was reported too late to adjust the load; it counts toward the outcome.",),
+        ("P18",),
+        None,
+        late=True,
+    )
+    draft = _adjusted(said, protocols, subject, False)
+    return (draft,) if draft is not None else ()
+
+
+def _chosen(folded: Folded, arrived: set[str]) -> list[tuple[Output, bool]]:
+    """In order of time: all that is new. After folding anew: what arrived, then again the last adjustment and
+    what became of the program after it, so that what was told last is what holds.
+    """
+    if not folded.again:
+        return [(output, False) for output in folded.outputs]
+    adjusted = [n for n, output in enumerate(folded.outputs) if isinstance(output, Adjusted)]
+    last = adjusted[-1] if adjusted else len(folded.outputs)
+    return [
+        (output, output.cause not in arrived)
+        for n, output in enumerate(folded.outputs)
+        if n >= last or output.cause in arrived
+    ]
+
+
+def _adjusted(said: Adjusted, protocols: Protocols, subject: str, repeated: bool) -> Draft | None:
+    payload = adjustment_of(said, protocols, subject)
+    if payload is None:
+        return None
+    runs = said.snapshot.is_running and not said.late
+    return Draft(
+        payload,
+        said.time,
+        f"{'again' if repeated else 'adjusted'}:{said.cause}",
+        Numbering.NEXT if runs else Numbering.CURRENT,
+    )
+
+
+def _rewritten(said: Rewritten, version: int, protocols: Protocols, repeated: bool) -> Draft:
+    key = f"{'again-' if repeated else ''}{said.status}:{said.cause}"
+    return Draft(changed_program(said, version, protocols), said.time, key, Numbering.NEXT)
+
+
+def _correction(state: State, wanted: Status) -> Rewritten | None:
+    """Late facts left the program in another status than the world was told."""
+    s = state.head
+    book = state.book(s.program_id, s.version)
+    if book is None or wanted not in ("active", "held", "ended"):
+        return None
+    at = state.newest or book.time
+    return Rewritten("late", at, s, book, wanted, "What was reported late changes what holds now.")
+
+
+def _status(s: Snapshot) -> Status:
+    return "held" if s.status == "active" and s.holds else s.status
+
+
+def _told(state: State) -> tuple[RaisedEscalation, ...]:
+    return tuple(
+        RaisedEscalation(
+            one.reason,
+            _id_of(one, state.published),
+            one.severity,
+            one.flags,
+            state.head.program_id,
+        )
+        for one in state.head.open
+    )
+
+
+def _id_of(one: Escalation, published: Published) -> str:
+    """An escalation keeps the id under which it became known, also where late facts move its cause."""
+    return next((old.escalation_id for old in published.open if old.reason == one.reason), one.escalation_id)
+
+
+def _escalations(state: State, protocols: Protocols, subject: str) -> list[Draft]:
+    """What is open now against what was told: new, worse, or closed."""
+    s, told = state.head, {one.reason: one for one in state.published.open}
+    book = state.book(s.program_id, s.version)
+    drafts: list[Draft] = []
+    for one in sorted(s.open, key=lambda e: (e.reason != "red_flag", e.reason)):
+        old = told.get(one.reason)
+        if old is not None and not worse(one.severity, old.severity) and set(one.flags) <= set(old.flags):
+            continue
+        payload = raised(one, _id_of(one, state.published), s, book, protocols, subject)
+        count = len(one.flags)
+        drafts.append(Draft(payload, one.updated_at, f"raised:{one.reason}:{one.severity}:{count}"))
+    still = {one.reason for one in s.open}
+    for reason in sorted(set(told) - still):
+        old = told[reason]
+        closed = next((one for one in s.closed if one.reason == reason), None)
+        resolved = EscalationResolved(
+            escalation_id=old.escalation_id,
+            program_id=old.program_id,
+            reason=reason,
+            resolution=closed.resolution if closed else "superseded",
+            decision_id=closed.decision_id if closed else None,
+        )
+        at = closed.time if closed else state.newest or s.clock
+        if at is not None:
+            drafts.append(Draft(resolved, at, f"resolved:{reason}"))
+    return drafts

@@ -1,0 +1,265 @@
+"""What progression keeps of one patient: bounded, frozen, the same for any order of arrival.
+
+`base` is all that is older than the late window, `window` the facts within it, and `head` both folded.
+"""
+
+from datetime import date, datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from services.progression.domain.adherence import Adherence
+from services.progression.domain.book import Book
+from services.progression.domain.fact import Fact
+from services.progression.domain.goal import GoalState
+from services.progression.domain.load import Light, Track
+from services.progression.domain.statistic import Statistic
+from shared.event.escalation import EscalationReason
+from shared.event.vocabulary import Urgency
+
+Resolution = Literal[
+    "continue", "resume", "approve", "modify", "reclassify", "refer", "discharge", "stopped", "superseded"
+]
+Status = Literal["none", "proposed", "active", "held", "ended"]
+
+
+class Stand(Struct, frozen=True):
+    """Where one condition stands in its own protocol."""
+
+    condition_id: str
+    phase_id: str
+    since: datetime
+    met: int = 0
+    """Check-ins in a row that met every exit criterion."""
+    sessions: int = 0
+    """Since the phase began."""
+
+
+class Note(Struct, frozen=True, omit_defaults=True):
+    """One of the last sessions, as far as later decisions look back at it."""
+
+    session_id: str
+    time: datetime
+    light: Light
+    pain_nprs: float
+    pain_before: float | None = None
+    morning_nprs: float | None = None
+    is_settled: bool | None = None
+    """The next morning was back at the pain before; None while unknown."""
+
+
+class Pending(Struct, frozen=True):
+    """The newest session until its next morning: which exercises have earned a step."""
+
+    session_id: str
+    time: datetime
+    earned: tuple[str, ...]
+
+
+class Relief(Struct, frozen=True):
+    """A lighter time: fewer sets until a good session after its end."""
+
+    until: datetime
+    volume_factor: float
+    rule: str
+
+
+class Flare(Struct, frozen=True):
+    """A flare of symptoms since its first sign. Source: P14, P15."""
+
+    since: datetime
+    usual_nprs: float
+    """The median before it."""
+    grade: Literal["mild", "moderate", "severe"]
+
+
+class Gap(Struct, frozen=True):
+    """What the days without a session have taken off the load so far. Source: P18."""
+
+    step: int
+    tracks: tuple[Track, ...]
+    """As they were before."""
+
+
+class Escalation(Struct, frozen=True, omit_defaults=True):
+    """One that is open. `evidence`: what the decision read, in words, in the order in which it came."""
+
+    reason: EscalationReason
+    escalation_id: str
+    severity: Urgency
+    raised_at: datetime
+    updated_at: datetime
+    holds: bool
+    rule: str
+    why: str
+    evidence: tuple[tuple[str, str], ...] = ()
+    flags: tuple[str, ...] = ()
+    respond_within_h: int | None = None
+    """Where a rule asks for another time than its severity."""
+
+
+class Quiet(Struct, frozen=True):
+    """After `continue` the reason is raised again only later, or when it is more severe."""
+
+    reason: EscalationReason
+    until: datetime
+    severity: Urgency
+    flags: tuple[str, ...] = ()
+
+
+class Closed(Struct, frozen=True, omit_defaults=True):
+    """How the last escalation of a reason ended."""
+
+    reason: EscalationReason
+    resolution: Resolution
+    time: datetime
+    decision_id: str | None = None
+
+
+class ReachedNote(Struct, frozen=True):
+    """A goal that was reached."""
+
+    goal_id: str
+    horizon: Literal["short_term", "long_term"]
+    value: float
+    target: float
+    week: int
+    time: datetime
+
+
+class Snapshot(Struct, frozen=True, omit_defaults=True):
+    """Everything that follows from facts up to `clock`."""
+
+    clock: datetime | None = None
+    """The newest fact or virtual timer."""
+    program_id: str | None = None
+    version: int = 0
+    started_at: datetime | None = None
+    """When the program was first planned."""
+    status: Status = "none"
+    week_end: datetime | None = None
+    """The next one that is due."""
+    stands: tuple[Stand, ...] = ()
+    tracks: tuple[Track, ...] = ()
+    sessions_per_week: int = 0
+    stopped_exercises: tuple[str, ...] = ()
+    """Never prescribed again in this program unless a clinician plans anew."""
+    relief: Relief | None = None
+    lightened_at: datetime | None = None
+    """The start, the last deload or flare: from here the weeks until the next deload count."""
+    flare: Flare | None = None
+    regressed_at: datetime | None = None
+    """Amber sessions count from here."""
+    flare_ended: datetime | None = None
+    gap: Gap | None = None
+    rest_until: datetime | None = None
+    """Ill: no session until then."""
+    holds: tuple[str, ...] = ()
+    """Reasons of escalations that hold the program, or `clinician`."""
+    pending: Pending | None = None
+    unanswered: int = 0
+    """Sessions in a row without their next morning."""
+    notes: tuple[Note, ...] = ()
+    pains: tuple[tuple[datetime, float], ...] = ()
+    """Worst pain of the last sessions and mornings, for the median."""
+    nights: tuple[datetime, ...] = ()
+    """Reports of more pain at night."""
+    symptoms: tuple[str, ...] = ()
+    """Known symptoms of the last reports, for the clinician's packet."""
+    unfit: int = 0
+    """Reports in a row of symptoms that the condition does not explain."""
+    open: tuple[Escalation, ...] = ()
+    closed: tuple[Closed, ...] = ()
+    quiet: tuple[Quiet, ...] = ()
+    last_session: datetime | None = None
+    last_contact: datetime | None = None
+    low_weeks: int = 0
+    """Weeks in a row with too few sessions."""
+    away: tuple[datetime, datetime] | None = None
+    timezone: str = "UTC"
+    off_since: datetime | None = None
+    """Held, proposed or ill: no session is due from here on."""
+    excused: tuple[date, ...] = ()
+    """Local dates of the running week without a session due."""
+    extended_until_week: int | None = None
+    held_progress: datetime | None = None
+    """The last progress that was given: from here weeks without one count."""
+    statistic: Statistic | None = None
+    adherence: Adherence | None = None
+    goals: tuple[GoalState, ...] = ()
+    reached: tuple[ReachedNote, ...] = ()
+
+    @property
+    def is_running(self) -> bool:
+        """Sessions are due: active, not held."""
+        return self.status == "active" and not self.holds
+
+    def escalation(self, reason: str) -> Escalation | None:
+        return next((one for one in self.open if one.reason == reason), None)
+
+    def track(self, exercise_id: str) -> Track | None:
+        return next((one for one in self.tracks if one.dose.exercise_id == exercise_id), None)
+
+
+class Waiting(Struct, frozen=True):
+    """An event that belongs to something not yet known, with its original bytes."""
+
+    event_id: str
+    event_type: str
+    time: datetime
+    until: datetime
+    stream: str
+    entry_id: str
+    raw: bytes
+
+
+class RaisedEscalation(Struct, frozen=True):
+    """As it was last published."""
+
+    reason: EscalationReason
+    escalation_id: str
+    severity: Urgency
+    flags: tuple[str, ...]
+    program_id: str | None
+
+
+class KnownEscalation(Struct, frozen=True, omit_defaults=True):
+    """One that was raised at some time: what a decision on it answers."""
+
+    escalation_id: str
+    reason: EscalationReason
+    flags: tuple[str, ...] = ()
+
+
+class Published(Struct, frozen=True, omit_defaults=True):
+    """What the world has been told last: what differs from `head` is told next."""
+
+    open: tuple[RaisedEscalation, ...] = ()
+    goals: tuple[str, ...] = ()
+    program_id: str | None = None
+    version: int = 0
+    """The highest of the program, whoever published it."""
+    status: Status = "none"
+
+
+class State(Struct, frozen=True, omit_defaults=True):
+    """One patient."""
+
+    base: Snapshot = Snapshot()
+    head: Snapshot = Snapshot()
+    window: tuple[Fact, ...] = ()
+    cutoff: datetime | None = None
+    """What is older comes too late: newest event time less the late window."""
+    newest: datetime | None = None
+    """Newest event time."""
+    books: tuple[Book, ...] = ()
+    """Versions of programs that base or window refer to."""
+    ended_ids: tuple[str, ...] = ()
+    """Programs that are over, as ids only."""
+    known: tuple[KnownEscalation, ...] = ()
+    """Escalations of this patient that were ever raised, the last ones."""
+    waiting: tuple[Waiting, ...] = ()
+    published: Published = Published()
+
+    def book(self, program_id: str | None, version: int) -> Book | None:
+        return next((b for b in self.books if b.program_id == program_id and b.version == version), None)

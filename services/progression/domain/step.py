@@ -1,0 +1,452 @@
+"""What one fact does to the snapshot."""
+
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
+
+from services.progression.domain import adherence, goal, statistic
+from services.progression.domain.decision import decide_as_clinician
+from services.progression.domain.escalation import escalate, flag_urgency, raise_flags, resolve
+from services.progression.domain.fact import (
+    CheckinFact,
+    DecisionFact,
+    Fact,
+    FlagFact,
+    PatientFact,
+    ProgramFact,
+    SessionFact,
+    StopFact,
+)
+from services.progression.domain.flare import NIGHT_SYMPTOM, follow_flare, note_night, note_pain
+from services.progression.domain.hold import begin_pause, end_pause, end_program
+from services.progression.domain.load import Light
+from services.progression.domain.phase import advance, begin_track, read_criteria
+from services.progression.domain.progress import (
+    deload_if_due,
+    expire,
+    fall,
+    light_of,
+    settle,
+    strictest_limits,
+    work_through,
+    worst_pain,
+)
+from services.progression.domain.review import review
+from services.progression.domain.state import Note, ReachedNote, Stand
+from services.progression.domain.turn import Turn
+from shared.event.vocabulary import vocabulary
+
+NOTE_LIMIT = 12
+SYMPTOM_LIMIT = 8
+REACHED_LIMIT = 40
+STOPPED_REASON = "The patient ended the program."
+
+
+def apply(turn: Turn, fact: Fact) -> None:
+    """Takes one fact in. Red flags act before anything else."""
+    match fact:
+        case SessionFact():
+            _hear(turn, fact.symptoms)
+            _session(turn, fact)
+        case CheckinFact():
+            _hear(turn, fact.symptoms)
+            _checkin(turn, fact)
+        case FlagFact():
+            _hear(turn, fact.flags)
+        case DecisionFact():
+            decide_as_clinician(turn, fact)
+        case ProgramFact():
+            _take_over(turn, fact)
+        case PatientFact():
+            _update(turn, fact)
+        case StopFact():
+            _stop(turn, fact)
+
+
+def count_late(turn: Turn, fact: SessionFact | CheckinFact) -> None:
+    """What comes after the late window counts toward the outcome statistics only."""
+    match fact:
+        case SessionFact():
+            _count_session(turn, fact)
+        case CheckinFact():
+            _count_measures(turn, fact)
+
+
+def _hear(turn: Turn, symptoms: tuple[str, ...]) -> None:
+    raise_flags(turn, symptoms)
+    rules, known = turn.protocols.progression, vocabulary()
+    unknown = [s for s in symptoms if s not in known.symptoms and flag_urgency(s, rules) is None]
+    if unknown:
+        words = ", ".join(
+            sorted(one.replace("_", " ") if _is_plain(one) else "one that cannot be read" for one in unknown)
+        )
+        escalate(
+            turn,
+            "clinician_review",
+            "routine",
+            "J-DESIGN",
+            "The patient reported a symptom that this system does not know.",
+            evidence=(("unknown symptoms", words),),
+        )
+        turn.say("J-DESIGN", f"A symptom was reported that this system does not know: {words}.")
+    heard = [s for s in symptoms if s in known.symptoms]
+    if heard:
+        turn.set(symptoms=tuple(sorted({*turn.s.symptoms, *heard}))[-SYMPTOM_LIMIT:])
+
+
+def _is_plain(symptom: str) -> bool:
+    return len(symptom) <= 64 and symptom.isascii() and all(c.isalnum() or c in "_.-" for c in symptom)
+
+
+def _session(turn: Turn, fact: SessionFact) -> None:
+    s = turn.s
+    turn.set(last_contact=_later(s.last_contact, turn.at))
+    if s.program_id != fact.program_id or s.status in ("none", "ended"):
+        if s.program_id == fact.program_id:
+            turn.say("P18", "The program has ended: the session counts, no load follows from it.")
+            turn.adjust(session_id=fact.session_id, late=True)
+        return
+    _count_session(turn, fact)
+    before = turn.s.pending
+    light = light_of(turn, worst_pain(fact), fact.symptoms) if turn.treated else "amber"
+    note = Note(fact.session_id, fact.time, light, worst_pain(fact), fact.pain_before)
+    turn.set(
+        notes=(*turn.s.notes, note)[-NOTE_LIMIT:],
+        last_session=turn.at,
+        gap=None,
+        pending=None,
+        unanswered=turn.s.unanswered + (1 if before is not None else 0),
+        stands=tuple(replace(stand, sessions=stand.sessions + 1) for stand in turn.s.stands),
+    )
+    note_night(turn, fact.symptoms)
+    _fit(turn, fact.symptoms)
+    if not turn.s.is_running:
+        turn.say("P17", "The program is not running: the session counts, no load follows from it.")
+        note_pain(turn, worst_pain(fact))
+        turn.adjust(session_id=fact.session_id)
+        return
+    if before is not None and before.earned:
+        turn.say("P21", "The morning after the session before was not reported, so what it earned is not given.")
+    _explain_light(turn, fact, light)
+    _work(turn, fact, light)
+    note_pain(turn, worst_pain(fact))
+    _adverse(turn)
+    turn.adjust(session_id=fact.session_id)
+
+
+def _work(turn: Turn, fact: SessionFact, light: Light) -> None:
+    if _rest(turn, fact.symptoms):
+        return
+    if follow_flare(turn, worst_pain(fact), fact.symptoms, unsettled=False, lasts=False) and turn.changes:
+        return
+    if light == "green" and turn.s.flare is None and deload_if_due(turn):
+        turn.say("P13", "A lighter week begins, as every few weeks.")
+        return
+    work_through(turn, fact, light)
+
+
+def _checkin(turn: Turn, fact: CheckinFact) -> None:
+    s = turn.s
+    turn.set(last_contact=_later(s.last_contact, turn.at))
+    if s.program_id is None or s.status in ("none", "ended"):
+        return
+    _count_measures(turn, fact)
+    note_night(turn, fact.symptoms)
+    _fit(turn, fact.symptoms)
+    if s.status != "active":
+        return
+    note = _note_of(turn, fact)
+    if turn.s.is_running and not _rest(turn, fact.symptoms):
+        if note is not None and fact.next_morning_pain is not None:
+            _morning(turn, note, fact.next_morning_pain, fact.symptoms)
+        else:
+            follow_flare(turn, 0.0, fact.symptoms, unsettled=False, lasts=True) if fact.symptoms else None
+        read_criteria(turn)
+        if not turn.changes or all(change.kind in ("hold", "progress") for change in turn.changes):
+            _advance_after(turn)
+    elif fact.next_morning_pain is not None:
+        note_pain(turn, fact.next_morning_pain)
+    _adverse(turn)
+    review(turn)
+    if turn.changes or turn.why:
+        turn.adjust(checkin_id=fact.checkin_id)
+
+
+def _advance_after(turn: Turn) -> None:
+    """A phase is left in place of a step within it, never together with one."""
+    if not any(change.kind == "progress" for change in turn.changes):
+        advance(turn)
+
+
+def _note_of(turn: Turn, fact: CheckinFact) -> Note | None:
+    """The session whose next morning this is: the one it names, else the latest that can be meant."""
+    earlier = [note for note in turn.s.notes if note.time < turn.at]
+    if fact.session_id is not None:
+        return next((note for note in earlier if note.session_id == fact.session_id), None)
+    hours = turn.protocols.progression.no_data.morning_hours
+    last = earlier[-1] if earlier else None
+    return last if last is not None and turn.at - last.time <= timedelta(hours=hours) else None
+
+
+def _morning(turn: Turn, note: Note, morning_nprs: float, symptoms: tuple[str, ...]) -> None:
+    """The 24-hour response: settled gives what was earned, unsettled takes it away. Source: R5, P01, P21."""
+    if note.morning_nprs is not None:
+        return
+    progress, _, rise, _ = strictest_limits(turn)
+    earlier = [n.morning_nprs for n in turn.s.notes if n.time < note.time and n.morning_nprs is not None]
+    usual = note.pain_before
+    if usual is None:
+        usual = earlier[-1] if earlier else min(note.pain_nprs, progress)
+    settled = morning_nprs <= usual + rise and NIGHT_SYMPTOM not in symptoms
+    light: Light = note.light
+    report = light_of(turn, morning_nprs, symptoms)
+    if not settled:
+        light = "red" if "red" in (light, report) else "amber"
+    elif report == "red" and not set(symptoms).isdisjoint(strictest_limits(turn)[3]):
+        light = "red"
+    answered = replace(note, light=light, morning_nprs=morning_nprs, is_settled=settled)
+    turn.set(notes=tuple(answered if n.session_id == note.session_id else n for n in turn.s.notes))
+    pending = turn.s.pending
+    is_newest = pending is not None and pending.session_id == note.session_id
+    if is_newest:
+        turn.set(unanswered=0)
+    flared = follow_flare(
+        turn,
+        morning_nprs,
+        symptoms,
+        unsettled=note.pain_nprs > turn.protocols.progression.flare.unsettled_above and not settled,
+        lasts=True,
+    )
+    note_pain(turn, morning_nprs)
+    if flared:
+        return
+    if light == "red" and note.light != "red":
+        turn.say("P17", f"The next morning's pain of {morning_nprs:g}/10 or its symptoms call for less load.")
+        turn.set(pending=None, regressed_at=turn.at)
+        for track in turn.s.tracks:
+            fall(turn, track, "The next morning was red, so this exercise goes one step back.")
+    elif is_newest and settled:
+        if pending is not None and pending.earned:
+            turn.say("P01", f"The next morning was back at {morning_nprs:g}/10, as before the session.")
+            turn.turning_point = (
+                f"A next morning above {usual + rise:g}/10, or none reported, would have held the load."
+            )
+        settle(turn)
+    elif is_newest and pending is not None:
+        if pending.earned:
+            turn.say(
+                "P01",
+                f"The next morning was at {morning_nprs:g}/10, not back at {usual:g}/10 as before the session.",
+            )
+            turn.turning_point = f"A next morning of at most {usual + rise:g}/10 would have let the load rise."
+        expire(turn, "P01", "The next morning was not back to where it was before, so it stays as it is.")
+
+
+def _rest(turn: Turn, symptoms: tuple[str, ...]) -> bool:
+    """Ill: no session until a day after the last report of it. Source: P19."""
+    rule = turn.protocols.progression.illness
+    if rule.symptom not in symptoms:
+        return turn.s.rest_until is not None
+    turn.set(rest_until=turn.at + timedelta(hours=rule.rest_hours), pending=None)
+    begin_pause(turn)
+    turn.say("P19", f"Ill or feverish: no session until {rule.rest_hours} hours without fever, then with less load.")
+    turn.turning_point = "Without the report of illness the program would have gone on."
+    return True
+
+
+def _adverse(turn: Turn) -> None:
+    """Repeated red sessions need a clinician. Source: NOTIFY."""
+    rule = turn.protocols.progression.adverse
+    since = turn.at - timedelta(days=rule.days)
+    reds = [note for note in turn.s.notes if note.light == "red" and note.time > since]
+    if len(reds) >= rule.reds:
+        escalate(
+            turn,
+            "adverse_response",
+            rule.severity,
+            "P17",
+            f"{len(reds)} red sessions within {rule.days} days.",
+            evidence=tuple(
+                ("red session", f"{n.time.date().isoformat()}, worst pain {n.pain_nprs:g}/10") for n in reds
+            ),
+        )
+
+
+def _fit(turn: Turn, symptoms: tuple[str, ...]) -> None:
+    """Symptoms that the treated condition does not explain, report after report."""
+    rule, book = turn.protocols.progression.unfit, turn.book
+    if book is None or not set(book.conditions).isdisjoint(rule.explained_for):
+        return
+    odd = sorted(set(symptoms) & set(rule.symptoms))
+    turn.set(unfit=turn.s.unfit + 1 if odd else 0)
+    if odd and turn.s.unfit >= rule.reports:
+        labels = ", ".join(vocabulary().symptoms[s] for s in odd)
+        escalate(
+            turn,
+            "unclear_diagnosis",
+            rule.severity,
+            "C8",
+            "Symptoms keep coming that the treated condition does not explain.",
+            evidence=(("symptoms", labels),),
+        )
+
+
+def _explain_light(turn: Turn, fact: SessionFact, light: Light) -> None:
+    if not turn.treated:
+        return
+    progress, allowed, _, _ = strictest_limits(turn)
+    pain = worst_pain(fact)
+    turn.say("P02", f"Worst pain was {pain:g}/10; up to {progress:g} load may rise, up to {allowed:g} it holds.")
+    if light == "green":
+        turn.turning_point = f"A worst pain above {progress:g}/10 would have held every load."
+    elif light == "amber":
+        turn.turning_point = f"A worst pain of at most {progress:g}/10 would have counted as a good session."
+    elif pain > allowed:
+        turn.turning_point = f"A worst pain of at most {allowed:g}/10 would have held the load."
+    else:
+        turn.turning_point = "Without the reported symptom the load would have held."
+
+
+def _count_session(turn: Turn, fact: SessionFact) -> None:
+    s = turn.s
+    efforts = [one.rpe for one in fact.exercises if one.rpe is not None]
+    if s.statistic is not None:
+        turn.set(statistic=statistic.with_session(s.statistic, fact.pain_during, max(efforts, default=None), fact.time))
+    if s.adherence is not None and any(not one.skipped for one in fact.exercises):
+        turn.set(adherence=adherence.with_session(s.adherence, turn.local_day(fact.time)))
+
+
+def _count_measures(turn: Turn, fact: CheckinFact) -> None:
+    for instrument, value in fact.measures:
+        s = turn.s
+        if s.statistic is None:
+            return
+        counted = statistic.with_measure(s.statistic, instrument, value, fact.time)
+        goals, reached = goal.with_report(s.goals, instrument, value, fact.time, s.statistic.started_at)
+        notes = tuple(
+            ReachedNote(one.goal_id, one.horizon, one.value, one.target, one.week, fact.time) for one in reached
+        )
+        turn.set(statistic=counted, goals=goals, reached=(*s.reached, *notes)[-REACHED_LIMIT:])
+
+
+def _take_over(turn: Turn, fact: ProgramFact) -> None:
+    """A version of the planner's: loads that were tolerated stay for exercises that remain."""
+    is_new = turn.s.program_id != fact.program_id
+    if not is_new and turn.s.status == "ended":
+        return
+    before = turn.s
+    turn.set(program_id=fact.program_id, version=fact.version)
+    book = turn.book
+    if book is None:
+        turn.s = before
+        return
+    payload = book.payload()
+    if is_new:
+        turn.set(
+            started_at=fact.time,
+            week_end=fact.time + timedelta(weeks=1),
+            stands=(),
+            tracks=(),
+            stopped_exercises=(),
+            relief=None,
+            flare=None,
+            flare_ended=None,
+            gap=None,
+            rest_until=None,
+            pending=None,
+            unanswered=0,
+            notes=(),
+            pains=(),
+            nights=(),
+            unfit=0,
+            low_weeks=0,
+            last_session=None,
+            excused=(),
+            off_since=None,
+            extended_until_week=None,
+            regressed_at=None,
+            reached=(),
+            held_progress=fact.time,
+            lightened_at=fact.time,
+            last_contact=fact.time,
+            statistic=statistic.begin(payload.intake.measures, fact.time),
+            adherence=adherence.begin(turn.local_day(fact.time)),
+            goals=goal.begin(payload.goals),
+            holds=tuple(one for one in before.holds if one == "red_flag"),
+        )
+    else:
+        turn.set(goals=goal.begin(payload.goals, before.goals), pending=None)
+    kept = {track.dose.exercise_id: track for track in turn.s.tracks}
+    fresh = fact.status != "active" or before.status != "proposed" or not kept
+    if fresh:
+        turn.set(
+            tracks=tuple(kept.get(dose.exercise_id) or begin_track(dose, turn.at) for dose in book.doses)
+            or turn.s.tracks,
+        )
+    _stand(turn)
+    turn.set(sessions_per_week=book.sessions_per_week)
+    if fact.status == "ended":
+        turn.set(status="ended", holds=(), week_end=None, pending=None, rest_until=None)
+    elif fact.status == "proposed":
+        turn.set(status="proposed")
+        begin_pause(turn)
+    elif fact.status == "held":
+        turn.set(status="active", holds=tuple(sorted({*turn.s.holds, "clinician"})))
+        begin_pause(turn)
+    else:
+        _activate(turn)
+
+
+def _activate(turn: Turn) -> None:
+    """The program runs, but for what nobody has decided on yet; loads that were kept are told again."""
+    still = {one.reason for one in turn.s.open if one.holds}
+    turn.set(status="active", holds=tuple(one for one in turn.s.holds if one in still))
+    if turn.s.holds:
+        begin_pause(turn)
+        turn.rewrite("held", "A red flag that is not decided on holds the program.")
+        return
+    end_pause(turn)
+    book = turn.book
+    if book is not None and tuple(track.dose for track in turn.s.tracks) != book.doses:
+        turn.say("P08", "Exercises that remain keep the load that was tolerated.")
+        turn.adjust()
+
+
+def _stand(turn: Turn) -> None:
+    book = turn.book
+    if book is None:
+        return
+    phases = book.phase_by_condition or dict.fromkeys(book.conditions[:1], book.phase_id)
+    had = {stand.condition_id: stand for stand in turn.s.stands}
+    stands = []
+    for condition in book.conditions:
+        phase_id = phases.get(condition, book.phase_id)
+        old = had.get(condition)
+        stands.append(old if old and old.phase_id == phase_id else Stand(condition, phase_id, turn.at))
+    turn.set(stands=tuple(stands))
+
+
+def _update(turn: Turn, fact: PatientFact) -> None:
+    if fact.timezone is not None:
+        turn.set(timezone=fact.timezone)
+    if fact.away is not None:
+        zone = ZoneInfo(turn.s.timezone)
+        begin = datetime.combine(fact.away[0], time(), zone).astimezone(UTC)
+        end = datetime.combine(fact.away[1] + timedelta(days=1), time(), zone).astimezone(UTC)
+        turn.set(away=(begin, end))
+    turn.set(last_contact=_later(turn.s.last_contact, turn.at))
+
+
+def _stop(turn: Turn, fact: StopFact) -> None:
+    """The patient ends the program: all that is open closes, red flags do not."""
+    if turn.s.program_id != fact.program_id or turn.s.status == "ended":
+        return
+    for one in turn.s.open:
+        if one.reason != "red_flag":
+            resolve(turn, one.reason, "stopped")
+    end_program(turn, STOPPED_REASON)
+
+
+def _later(a: datetime | None, b: datetime) -> datetime:
+    return b if a is None or b > a else a

@@ -1,0 +1,335 @@
+"""Whether conservative care has failed: a proposal to a clinician with its denominator.
+
+Failed, under-dosed, worsening, flare and too little data are different answers. A date that has passed
+proves nothing. Source: §6.1 as NR, RULEOUT and F.* of the condition.
+"""
+
+from datetime import datetime
+from math import ceil
+from typing import Literal
+
+import msgspec
+
+from services.progression.domain.adherence import AdherenceFigures
+from services.progression.domain.change import (
+    Criterion,
+    criteria_of_response,
+    deterioration,
+    expected_change,
+    pain_change,
+)
+from services.progression.domain.goal import GoalState, long_term_reached
+from services.progression.domain.rule_out import RuleOut, walk
+from services.progression.domain.statistic import PAIN, Statistic, week_of
+from shared.event.program import AdequateCourse
+from shared.event.vocabulary import vocabulary
+from shared.protocol.course import Course
+
+VerdictKind = Literal[
+    "failed",  # enough dose, no response: propose to a clinician
+    "under_dosed",  # no response, but too little was done
+    "worsening",  # against the baseline, in two weeks running
+    "early_warning",  # before the review: no change in spite of adherence: review classification and dose
+    "flare",  # judged again after it
+    "insufficient",  # measures or effort are missing
+    "reclassify",  # still only a partial response after the extension
+    "extend",  # partial response: some weeks more, once
+    "none",  # nothing to propose: before the review, responding, or the extension runs
+]
+
+
+class Circumstance(msgspec.Struct, frozen=True):
+    """What only the fold knows."""
+
+    in_flare: bool
+    """A flare within the last 10 days."""
+    red_flag_open: bool
+    stalled_weeks: int | None
+    """Whole weeks up to now in which progress was due or tried and not tolerated; 0 after a progress that
+    held; None where it cannot be told. A hold for missing data does not count."""
+    extended_until_week: int | None
+    """Of an earlier `extend`."""
+    measures_owed: tuple[str, ...]
+    """Instruments of the program's `schedule.checkin.measures`."""
+    modifiers: tuple[str, ...] = ()
+    mixed: bool = False
+    symptoms: tuple[str, ...] = ()
+    """Ids of the bounded window, such as `fear_of_movement`."""
+    compression_education: bool = False
+    """Whether the program carried education."""
+
+
+class Dose(msgspec.Struct, frozen=True):
+    """Whether the load was high enough (rule b). `reached` None: nobody reported effort."""
+
+    reached: bool | None
+    weeks_at_effort: int
+    hardest_rpe: float | None
+    stalled: bool
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The answer with what it read."""
+
+    kind: VerdictKind
+    rule: str
+    because: str
+    turning_point: str | None = None
+    extend_until_week: int | None = None
+    """With `extend`: the state keeps it and hands it back in `Circumstance`."""
+    criteria: tuple[Criterion, ...] = ()
+    shortfalls: tuple[str, ...] = ()
+    """What the adequate course lacks, as sentences."""
+    dose: Dose | None = None
+    rule_out: tuple[RuleOut, ...] = ()
+    references: tuple[str, ...] = ()
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    kind: VerdictKind
+    because: str
+    turning_point: str | None = None
+    until_week: int | None = None
+
+
+def judge(
+    statistic: Statistic,
+    adherence: AdherenceFigures,
+    goals: tuple[GoalState, ...],
+    course: Course,
+    adequate: AdequateCourse,
+    circumstance: Circumstance,
+    *,
+    now: datetime,
+) -> Verdict:
+    """The verdict at a check-in, a week's end or a review. Before `review_week` only worsening and early warning."""
+    if circumstance.red_flag_open:
+        return Verdict("none", "RULEOUT", "A red flag is open and comes first.", references=("RULEOUT",))
+    if circumstance.in_flare:
+        return Verdict(
+            "flare", "RULEOUT", "A flare is not over; the course is judged after it.", references=("RULEOUT",)
+        )
+    worse = deterioration(statistic, course, now)
+    if worse is not None:
+        return Verdict("worsening", worse.rule, worse.because, worse.turning_point, references=(worse.rule,))
+    if week_of(statistic, now) < max(adequate.review_week, adequate.min_weeks):
+        return _before_review(statistic, adherence, course, adequate, now)
+    return _review(statistic, adherence, goals, course, adequate, circumstance, now)
+
+
+def _before_review(
+    statistic: Statistic,
+    adherence: AdherenceFigures,
+    course: Course,
+    adequate: AdequateCourse,
+    now: datetime,
+) -> Verdict:
+    rules = course.response
+    change = pain_change(statistic, course, now)
+    if (
+        week_of(statistic, now) >= rules.early_warning_week
+        and change is not None
+        and change < rules.early_warning_change_points
+        and adherence.adherence is not None
+        and adherence.adherence >= adequate.min_adherence
+    ):
+        return Verdict(
+            "early_warning",
+            "NR",
+            f"Pain has changed by less than {rules.early_warning_change_points:g} point since the start "
+            f"although {adherence.adherence:.0%} of the sessions were done.",
+            turning_point=f"An improvement of {rules.early_warning_change_points:g} point would have been enough.",
+            references=("NR",),
+        )
+    return Verdict("none", "NR", "The review has not come yet.", references=("NR",))
+
+
+def _review(
+    statistic: Statistic,
+    adherence: AdherenceFigures,
+    goals: tuple[GoalState, ...],
+    course: Course,
+    adequate: AdequateCourse,
+    circumstance: Circumstance,
+    now: datetime,
+) -> Verdict:
+    week = week_of(statistic, now)
+    criteria = criteria_of_response(statistic, course, now)
+    shortfalls = _shortfalls(adherence, course, adequate)
+    dose = _dose(statistic, adherence, course, adequate, circumstance, week)
+    if _responds(statistic, goals, course, criteria, now):
+        answer = _Answer("none", "Care is working: the measures have improved by what matters.")
+    else:
+        answer = _too_little(criteria, shortfalls, dose, course) or _no_response(
+            adherence, criteria, course, circumstance, week
+        )
+    return Verdict(
+        answer.kind,
+        "RULEOUT" if answer.kind == "under_dosed" else "NR",
+        answer.because,
+        answer.turning_point,
+        answer.until_week,
+        criteria,
+        shortfalls,
+        dose,
+        walk(
+            statistic,
+            course,
+            delivered=not shortfalls,
+            dose_reached=dose.reached,
+            modifiers=circumstance.modifiers,
+            mixed=circumstance.mixed,
+            symptoms=circumstance.symptoms,
+            education_delivered=circumstance.compression_education,
+        ),
+        tuple(sorted({"NR", "RULEOUT", *course.adequate.source})),
+    )
+
+
+def _too_little(
+    criteria: tuple[Criterion, ...], shortfalls: tuple[str, ...], dose: Dose, course: Course
+) -> _Answer | None:
+    """Why nothing can be said about the care: no pain report, or not enough of it given. None: enough."""
+    rules = course.dose
+    if not any(c.instrument == PAIN and c.met is not None for c in criteria):
+        return _Answer("insufficient", "There is no recent pain report to judge by.")
+    if shortfalls:
+        return _Answer("under_dosed", " ".join(shortfalls), "With that delivered, the response could be judged.")
+    if dose.reached is None:
+        return _Answer(
+            "insufficient",
+            "Effort was not reported in the last weeks, so the dose cannot be judged.",
+            "Reports of effort would allow a judgement.",
+        )
+    if not dose.reached:
+        return _Answer(
+            "under_dosed",
+            f"Effort reached {rules.effort_rpe:g} of 10 in {dose.weeks_at_effort} of the last "
+            f"{rules.within_weeks} weeks, {rules.weeks_at_effort} are needed.",
+            f"An effort of {rules.effort_rpe:g} in {rules.weeks_at_effort} of these weeks, or load that could "
+            f"not rise for {rules.stalled_weeks} weeks, would have been enough dose.",
+        )
+    return None
+
+
+def _no_response(
+    adherence: AdherenceFigures,
+    criteria: tuple[Criterion, ...],
+    course: Course,
+    circumstance: Circumstance,
+    week: int,
+) -> _Answer:
+    """After enough care without full response: partial, not fully measured, or failed."""
+    if any(c.met for c in criteria):
+        until = circumstance.extended_until_week
+        if until is None:
+            weeks = course.non_response.extend_weeks
+            return _Answer(
+                "extend",
+                f"One measure has improved by what matters, the others have not: care goes on for {weeks} weeks.",
+                "A second measure improved would have been a response.",
+                week + weeks,
+            )
+        if week < until:
+            return _Answer("none", f"The response is partial and care is extended to week {until}.")
+        return _Answer(
+            "reclassify",
+            "The response is still only partial after the extension; the diagnosis should be examined again.",
+            "A second measure improved would have been a response.",
+        )
+    needed = {wanted.instrument for wanted in course.non_response.criteria} & set(circumstance.measures_owed)
+    missing = [c for c in criteria if c.met is None and c.instrument in needed]
+    if missing:
+        names = ", ".join(vocabulary().instruments[c.instrument].label for c in missing)
+        return _Answer(
+            "insufficient",
+            f"These measures are missing or too old: {names}.",
+            "With these measures the response could be judged.",
+        )
+    return _Answer("failed", _failure(adherence, criteria), _would_have_counted(criteria))
+
+
+def _failure(adherence: AdherenceFigures, criteria: tuple[Criterion, ...]) -> str:
+    read = "; ".join(
+        f"{vocabulary().instruments[c.instrument].label}: {_told(c)}, {c.needed} needed"
+        for c in criteria
+        if c.change is not None
+    )
+    return (
+        f"An adequate course was done ({adherence.sessions_done} sessions in {adherence.weeks_active} weeks) "
+        f"and no measure has improved by what matters. {read}."
+    )
+
+
+def _told(read: Criterion) -> str:
+    if not read.change:
+        return "no change"
+    return f"{abs(read.change):g} points {'better' if read.change > 0 else 'worse'}"
+
+
+def _would_have_counted(criteria: tuple[Criterion, ...]) -> str:
+    read = ", or ".join(
+        f"{c.needed} in {vocabulary().instruments[c.instrument].label}" for c in criteria if c.met is False
+    )
+    return f"An improvement of {read} would have been at least a partial response."
+
+
+def _responds(
+    statistic: Statistic,
+    goals: tuple[GoalState, ...],
+    course: Course,
+    criteria: tuple[Criterion, ...],
+    now: datetime,
+) -> bool:
+    """Two criteria met, or one and none known unmet, or pain near the expected course, or the goals reached."""
+    met = sum(c.met is True for c in criteria)
+    unmet = sum(c.met is False for c in criteria)
+    if met >= 2 or (met and not unmet):
+        return True
+    share = course.non_response.pain_response_share
+    change = pain_change(statistic, course, now)
+    expected = expected_change(statistic, course, week_of(statistic, now))
+    if met and change is not None and expected is not None and change >= share * expected:
+        return True
+    return course.non_response.goals_unmet and long_term_reached(goals)
+
+
+def _shortfalls(adherence: AdherenceFigures, course: Course, adequate: AdequateCourse) -> tuple[str, ...]:
+    share = course.dose.active_weeks_share
+    needed_weeks = ceil(share * adequate.min_weeks)
+    found: list[str] = []
+    if adherence.adherence is None:
+        found.append("No session was due yet.")
+    elif adherence.adherence < adequate.min_adherence:
+        found.append(
+            f"{adherence.adherence:.0%} of the sessions due were done, {adequate.min_adherence:.0%} are needed."
+        )
+    if adherence.sessions_done < adequate.min_sessions:
+        found.append(
+            f"{adherence.sessions_done} sessions were done, {adequate.min_sessions} are the least that counts."
+        )
+    if adherence.weeks_active < needed_weeks or adherence.weeks_active < share * adherence.weeks_due:
+        found.append(
+            f"The patient trained in {adherence.weeks_active} of {max(adherence.weeks_due, adequate.min_weeks)} "
+            f"planned weeks, {share:.0%} are needed."
+        )
+    return tuple(found)
+
+
+def _dose(
+    statistic: Statistic,
+    adherence: AdherenceFigures,
+    course: Course,
+    adequate: AdequateCourse,
+    circumstance: Circumstance,
+    week: int,
+) -> Dose:
+    rules = course.dose
+    efforts = [
+        s.hardest_rpe for s in statistic.sessions if s.week >= week - rules.within_weeks and s.hardest_rpe is not None
+    ]
+    hard = sum(rpe >= rules.effort_rpe for rpe in efforts)
+    adherent = adherence.adherence_4w is not None and adherence.adherence_4w >= adequate.min_adherence
+    stalled = (circumstance.stalled_weeks or 0) >= rules.stalled_weeks and adherent
+    reached = True if stalled or hard >= rules.weeks_at_effort else (False if efforts else None)
+    return Dose(reached, hard, max(efforts, default=None), stalled)
