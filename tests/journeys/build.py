@@ -1,0 +1,55 @@
+"""Writes the shipped journeys anew: `python -m tests.journeys.build [JOURNEY …]`.
+
+An obedient patient does what the services prescribe at that moment, so the files follow the protocols:
+a changed protocol changes what is prescribed, and a test says that the files are stale.
+"""
+
+import json
+import sys
+
+from shared.journey.library import shipped_folder
+from tests.journeys.case import Case
+from tests.journeys.cases import CASES
+from tests.journeys.patient import START, live
+from tests.support.four_services import four_services_pipeline
+from tests.support.pure_pipeline import PurePipeline
+
+
+def new_pipeline(*, coarse: bool = False) -> PurePipeline:
+    """The four services in memory, at the instant where every journey starts."""
+    return four_services_pipeline(START, coarse=coarse)
+
+
+def written(case: Case) -> bytes:
+    """A journey's file."""
+    return b"".join(line + b"\n" for line in (_head(case), *live(case, new_pipeline())))
+
+
+def _head(case: Case) -> bytes:
+    return json.dumps(
+        {
+            "journey": case.journey,
+            "title": case.title,
+            "patient": case.patient_id,
+            "intake_id": case.intake_id,
+            "program_id": case.program_id,
+            "references": list(case.references),
+            "published": list(case.published),
+            "interpolated": list(case.interpolated),
+            "assumed": list(case.assumed),
+            "expected": case.expected.head(),
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    ).encode()
+
+
+def main(wanted: list[str]) -> None:
+    """Writes the named journeys, or all."""
+    for case in CASES:
+        if not wanted or case.journey in wanted:
+            (shipped_folder() / f"{case.journey}.jsonl").write_bytes(written(case))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
