@@ -34,9 +34,6 @@ class Metrics:
             "care_pending_entries", "Delivered and not acknowledged", ["service", "stream"], registry=self.registry
         )
         self.lag = Gauge("care_lag_entries", "Waiting to be delivered", ["service", "stream"], registry=self.registry)
-        self.timers_overdue = Gauge(
-            "care_timers_overdue", "Timers due that have not been promoted", ["service"], registry=self.registry
-        )
 
     def text(self) -> bytes:
         """The Prometheus exposition."""

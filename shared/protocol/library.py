@@ -54,10 +54,8 @@ class Protocols:
 
     def condition(self, condition_id: str, version: str | None = None) -> ConditionProtocol:
         """One condition's protocol, the newest where no version is asked for. Raises ProtocolError."""
-        if version is None:
-            found = self.conditions.get(condition_id)
-        else:
-            found = self.versions.get((condition_id, version))
+        wanted = self.conditions.get(condition_id)
+        found = wanted if version is None else self.versions.get((condition_id, version))
         if found is None:
             raise ProtocolError(f"no protocol file for {condition_id} in version {version or 'any'}")
         return found

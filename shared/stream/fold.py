@@ -122,6 +122,8 @@ class Fold:
     service: Service[Any]
     protocols: Protocols
     max_deliveries: int
+    leaping_clock: bool = False
+    """In a replay the clock leaps over days: a timer is decided at its own instant, as if it had been awaited."""
 
     def __call__(
         self, subject: str, stored: Stored[Any], seen: Iterable[str], entries: Sequence[Entry], now: datetime
@@ -195,6 +197,8 @@ class Fold:
     def _decide(self, change: Change, incoming: Incoming, now: datetime) -> Decision[Any]:
         """Applies one decision. Nothing of the change moves unless all of it can be encoded."""
         service, cause = self.service, Cause.of(incoming)
+        if self.leaping_clock and isinstance(incoming, TimerFired | Performed):
+            now = incoming.time
         decision = service.decide(change.record.state, incoming, self.protocols, now)
         events = [seal(service.name, change.subject, cause, draft) for draft in decision.drafts]
         if len({(type(draft.data), draft.key) for draft in decision.drafts}) < len(events):

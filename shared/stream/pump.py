@@ -56,7 +56,7 @@ class Pump:
         self._stream = stream
         self._answers = stream is None or ANSWERS_FOR.get(stream) == service.name
         self._read = reader(service.state_type)
-        self._fold = Fold(service, runtime.protocols, settings.max_deliveries)
+        self._fold = Fold(service, runtime.protocols, settings.max_deliveries, leaping_clock=settings.clock == "replay")
         window_ms = int(timedelta(days=settings.duplicate_days) / timedelta(milliseconds=1))
         self._commit = Commit(runtime.client, service.name, partition, self.key, window_ms)
         self._max_ahead = timedelta(hours=settings.max_ahead)

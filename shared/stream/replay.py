@@ -1,7 +1,7 @@
 """Replays recorded events in order of their time, moving the replay clock where there is one.
 
-Each step publishes the events of a short span of time, waits until every service is idle, moves the
-clock to the end of the span, and waits until every running service says that it has handled it.
+Before each short span of events the clock moves to just before it: everything published so far has been
+handled, and what falls due until then fires, as it does in life. Then the span is published.
 """
 
 import asyncio
@@ -18,8 +18,7 @@ from shared.stream.key import CLOCK, CLOCK_HANDLED, partition_of, stream_key
 
 SPAN = timedelta(minutes=30)
 """Events this close together are published at once."""
-MAX_LEAD = timedelta(hours=12)
-"""How far the clock may follow behind its input; an event a day ahead of it would be impossible."""
+INSTANT = timedelta(milliseconds=1)
 POLL_S = 0.004
 SEEN_WITHIN_MS = 10_000
 """A consumer that asked for entries this recently belongs to a running service."""
@@ -44,16 +43,16 @@ async def replay(
     Raises ReplayStalledError where a step takes longer than `timeout_s`.
     """
     for span in _spans(events, SPAN if move_clock else timedelta.max):
-        if move_clock and await _lead(client, span[0].time) > MAX_LEAD:
-            await _step(client, span[0].time - SPAN, partitions, timeout_s)
+        if move_clock:
+            # What is due before an event fires before it, as it does in life.
+            await _step(client, span[0].time - INSTANT, partitions, timeout_s)
         for event in span:
             key = stream_key(partition_of(event.subject, partitions), event.stream)
             await client.xadd(key, {"__data__": event.raw})
             progress(event)
-        if move_clock:
-            await _step(client, span[-1].time, partitions, timeout_s)
-    if move_clock and until is not None and (not events or until > events[-1].time):
-        await _step(client, until, partitions, timeout_s)
+    ends = [*([events[-1].time] if events else []), *([until] if until else [])]
+    if move_clock and ends:
+        await _step(client, max(ends), partitions, timeout_s)
 
 
 def _spans(events: Sequence[Recorded], length: timedelta) -> Iterator[list[Recorded]]:
@@ -82,11 +81,6 @@ async def _step(client: Redis, to: datetime, partitions: int, timeout_s: float) 
             f"the services did not catch up with {to.isoformat()} within {timeout_s:g} s, waiting for: {busy}. "
             "Does `adaptive-care run` run with CARE_CLOCK=replay on the same Redis?"
         ) from None
-
-
-async def _lead(client: Redis, to: datetime) -> timedelta:
-    current = await _clock(client)
-    return to - current if current is not None else timedelta.max
 
 
 async def _clock(client: Redis) -> datetime | None:

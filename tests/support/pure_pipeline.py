@@ -79,7 +79,12 @@ class PurePipeline:
         self._perform = perform
         self._failures: list[Exception] = []
         self._folds = {
-            name: Fold(replace(service, decide=self._watched(service)), self.protocols, max_deliveries=1)
+            name: Fold(
+                replace(service, decide=self._watched(service)),
+                self.protocols,
+                max_deliveries=1,
+                leaping_clock=True,
+            )
             for name, service in self.services.items()
         }
         self._readers = {name: reader(service.state_type) for name, service in self.services.items()}

@@ -1,16 +1,10 @@
 """The notifier as the runtime sees it: envelopes, timers, erasure and a clock that leaps."""
 
-import json
 from datetime import datetime, timedelta
 
-from services.notifier.app import make_service
-from services.notifier.domain.state import NotifierState
-from shared.decision import Arrival, TimerFired
 from shared.event.wire import Stream
-from shared.protocol.library import shipped_protocols
-from shared.settings import Settings
-from tests.support.example import EPOCH, arrival, wire
-from tests.support.four_services import four_services_pipeline
+from tests.support.example import EPOCH, wire
+from tests.support.four_services import four_services, four_services_pipeline, send
 from tests.support.notifier_case import consent, escalation, program
 from tests.support.pure_pipeline import PurePipeline
 
@@ -76,29 +70,19 @@ def test_no_address_leaves_the_notifier_s_own_state() -> None:
         assert all(b"@" not in raw for raw in care.entries(stream))
 
 
-def reminders_with_clock_at(steps: list[datetime]) -> list[str]:
-    """The reminders of a replay whose clock stands at these instants only."""
-    service = make_service(Settings(clock="replay"))
-    state: NotifierState | None = None
-    timers: dict[str, datetime] = {}
-    found: list[str] = []
-
-    def take(incoming: Arrival | TimerFired, now: datetime) -> None:
-        nonlocal state, timers
-        decision = service.decide(state, incoming, shipped_protocols(), now)
-        state, timers = decision.state, dict(decision.timers)
-        found.extend(json.loads(d.data.model_dump_json())["due_at"] for d in decision.drafts)
-
-    take(arrival("care.patient.updated.v1", consent(), event_id="e-1"), EPOCH)
-    take(arrival("care.program.planned.v1", program(WEEKDAYS), event_id="e-2"), EPOCH)
-    for now in steps:
-        while due := sorted((at, name) for name, at in timers.items() if at <= now and name == "remind"):
-            at, name = due[0]
-            take(TimerFired(f"{name}@{at}", "patient-1", name, at, "c"), now)
-    return found
+def reminders(*, step: timedelta) -> list[datetime]:
+    """The reminders of a fortnight whose clock leaps by `step`."""
+    care = PurePipeline(four_services(("notifier",)), EPOCH, perform=send, coarse=True)
+    submit_care(care)
+    now = EPOCH
+    while now < EPOCH + 14 * DAY:
+        now += step
+        care.advance(now)
+    return [event.data.due_at for event in care.published(Stream.REMINDERS)]
 
 
 def test_a_replay_that_leaps_over_days_reminds_as_real_time_would() -> None:
     """A replayer who moves the clock by a fortnight gets the same decisions as one who moves it by the hour."""
-    hours = [EPOCH + n * timedelta(hours=1) for n in range(14 * 24 + 1)]
-    assert reminders_with_clock_at([hours[-1]]) == reminders_with_clock_at(hours)
+    hourly = reminders(step=timedelta(hours=1))
+    assert hourly
+    assert reminders(step=14 * DAY) == hourly
