@@ -11,7 +11,6 @@ from shared.event.escalation import EscalationRaised, EscalationResolved
 from shared.event.program import ProgramChanged, ProgramPlanned
 from tests.support.example import EPOCH, arrival
 from tests.support.planner_case import (
-    AUTO,
     CLINICIAN,
     DGS,
     GT,
@@ -168,14 +167,27 @@ def test_an_older_classification_that_arrives_late_changes_nothing() -> None:
 
 
 def test_a_red_flag_on_a_later_intake_withdraws_what_was_not_approved() -> None:
-    """A proposal falls, and its question with it; a running program is left to the escalation."""
+    """A proposal falls, and its question with it."""
     later = classified({GT: 0.85}, event_id="c-2", time=LATER, disposition="emergency")
 
     proposed = run(classified({GT: 0.85}), later, policy=CLINICIAN)[1]
     assert programs(proposed)[-1].status == "ended"
     assert programs(proposed)[-1].prescription == ()
     assert isinstance(proposed[-1].data, EscalationResolved)
-    assert len(run(classified({GT: 0.85}), later, policy=AUTO)[1]) == 1
+
+
+@pytest.mark.parametrize("intake_id", ["intake-1", "intake-2"])
+@pytest.mark.parametrize("disposition", ["emergency", "urgent_referral"])
+def test_a_red_flag_on_a_later_intake_holds_the_running_program(disposition: str, intake_id: str) -> None:
+    """No session is prescribed until a clinician has looked, whichever intake the flag came with."""
+    later = classified({GT: 0.85}, intake_id=intake_id, event_id="c-2", time=LATER, disposition=disposition)
+    better = classified({PHT: 0.85}, event_id="c-3", time=LATER + timedelta(days=1))
+
+    held = programs(run(classified({GT: 0.85}), later)[1])
+
+    assert [(p.status, p.version) for p in held] == [("active", 1), ("held", 2)]
+    assert held[-1].prescription == ()
+    assert len(programs(run(classified({GT: 0.85}), later, better)[1])) == 2, "only a clinician lifts a hold"
 
 
 def test_a_new_intake_ends_the_program_of_the_earlier_one() -> None:

@@ -13,7 +13,7 @@ import msgspec
 
 from services.planner.domain.approval import intake_of_escalation, resolve_approval
 from services.planner.domain.episode import classify, end, follow, take_decision
-from services.planner.domain.plan import Cause, Policy, replaces, settle, withdraw
+from services.planner.domain.plan import Cause, Policy, hold, replaces, settle, withdraw
 from services.planner.domain.program import program_id_of
 from services.planner.domain.state import (
     EPISODES_AT_MOST,
@@ -34,6 +34,8 @@ __all__ = ["Policy", "decide"]
 
 LATE_WINDOW_TIMER = "late-window"
 ACTED_ON = ("approve", "reclassify", "modify", "refer", "discharge")
+HOLDING = ("emergency", "urgent_referral")
+"""Dispositions under which no program of the patient goes on, whatever intake it came from."""
 PROGRAM_PREFIX = program_id_of("")
 
 
@@ -82,6 +84,11 @@ def _classified(
     """Plans, then takes what waited for this intake, in order of time."""
     episode = classify(_episode(state, data.intake_id), at, data)
     state, drafts = _look(policy, state, episode, Cause(at.time), protocols)
+    if data.disposition in HOLDING:
+        for one in state.episodes:
+            held, more = hold(one, at.time, protocols)
+            state = _with(state, held)
+            drafts += more
     mine = sorted((w for w in state.waiting if w.intake_id == data.intake_id), key=lambda w: w.at)
     others = tuple(w for w in state.waiting if w.intake_id != data.intake_id)
     state = msgspec.structs.replace(state, waiting=others)

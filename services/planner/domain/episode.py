@@ -53,6 +53,9 @@ def follow(episode: Episode, at: Stamp, data: ProgramPlanned | ProgramChanged) -
     if data.status == "ended":
         is_withdrawn = episode.published is not None and episode.published.status == "ended"
         return episode if is_withdrawn else end(episode, at)
+    if data.status == "active" and episode.published is not None and data.version > episode.published.version:
+        resumed = msgspec.structs.replace(episode.published, status="active", version=data.version)
+        episode = msgspec.structs.replace(episode, published=resumed)
     if not data.prescription or data.prescription_seq <= episode.tolerated_seq:
         return episode
     loads = tuple(

@@ -57,6 +57,8 @@ def settle(episode: Episode, cause: Cause, protocols: Protocols, policy: Policy)
         return episode, ()
     if published is not None and not _differs(episode, data, wanted, published):
         return episode, ()
+    if published is not None and published.status == "held" and not _reclassified_anew(episode, published):
+        return episode, ()  # until a clinician resumes it, which progression publishes
     return _publish(episode, data, wanted, cause, protocols, policy)
 
 
@@ -67,15 +69,30 @@ def withdraw(episode: Episode, time: datetime, protocols: Protocols) -> tuple[Ep
         return episode, ()
     if published.status == "ended":
         return resolve_approval(episode, time, None, False)
-    data = classification_of(episode)
-    patient = _patient(episode, data, published.conditions, published.is_start, protocols)
-    version, at = published.version + 1, max(time, published.time)
-    payload = change(draw_up(patient, version, "ended"), published.version, "A newer intake has replaced this program.")
-    ended = msgspec.structs.replace(
-        episode, published=msgspec.structs.replace(published, version=version, status="ended", time=at)
-    )
+    ended, drafts = _withhold(episode, published, "ended", "A newer intake has replaced this program.", time, protocols)
     ended, resolved = resolve_approval(ended, time, None, False)
-    return ended, (Draft(payload, at, key=_key(episode, version), numbering=Numbering.NEXT), *resolved)
+    return ended, (*drafts, *resolved)
+
+
+def hold(episode: Episode, time: datetime, protocols: Protocols) -> tuple[Episode, tuple[Draft, ...]]:
+    """Holds an active program because a newer classification found a red flag; a clinician resumes it."""
+    published = episode.published
+    if published is None or published.status != "active" or episode.ended is not None:
+        return episode, ()
+    return _withhold(
+        episode, published, "held", "A red flag was found at intake; a clinician must look first.", time, protocols
+    )
+
+
+def _withhold(
+    episode: Episode, published: Published, status: ProgramStatus, reason: str, time: datetime, protocols: Protocols
+) -> tuple[Episode, tuple[Draft, ...]]:
+    previous, at = _version(episode), max(time, published.time)
+    patient = _patient(episode, classification_of(episode), published.conditions, published.is_start, protocols)
+    payload = change(draw_up(patient, previous + 1, status), previous, reason)
+    fate = msgspec.structs.replace(published, version=previous + 1, status=status, time=at)
+    draft = Draft(payload, at, key=_key(episode, previous + 1), numbering=Numbering.NEXT)
+    return msgspec.structs.replace(episode, published=fate), (draft,)
 
 
 def _wanted(episode: Episode, data: ConditionClassified, protocols: Protocols, policy: Policy) -> _Wanted | None:
@@ -117,7 +134,7 @@ def _differs(episode: Episode, data: ConditionClassified, wanted: _Wanted, publi
         or wanted.is_start != published.is_start
         or _modifiers(data) != published.modifiers
         or data.intake.side != published.side
-        or _reclassified_by(episode) != published.reclassified_by
+        or _reclassified_anew(episode, published)
         or published.status == "ended"
         or (published.status == "proposed" and wanted.status == "active")
     )
@@ -203,6 +220,10 @@ def _version(episode: Episode) -> int:
     """The program's highest version so far; 0 before the first."""
     published = episode.published
     return max(published.version, episode.version_seen) if published else 0
+
+
+def _reclassified_anew(episode: Episode, published: Published) -> bool:
+    return _reclassified_by(episode) != published.reclassified_by
 
 
 def _modifiers(data: ConditionClassified) -> tuple[str, ...]:

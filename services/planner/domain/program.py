@@ -28,7 +28,7 @@ def program_id_of(intake_id: str) -> str:
 
 
 def draw_up(patient: Patient, version: int, status: ProgramStatus) -> ProgramPlanned:
-    """The program from its first phase. `prescription` is empty for an ended program."""
+    """The program from its first phase. `prescription` is empty for one that is held or ended."""
     leader = patient.protocol(leading_condition(patient))
     session = prescribe(patient, select_session(patient), _scheme_of(patient, leader))
     days = max((e.days_per_week or 1 for e in session), default=1)
@@ -42,7 +42,7 @@ def draw_up(patient: Patient, version: int, status: ProgramStatus) -> ProgramPla
         conditions=patient.conditions,
         goals=set_goals(patient),
         phases=tuple(_phase(patient, p, phase) for p in patient.treated for phase in p.program.phases),
-        prescription=() if status == "ended" else session,
+        prescription=() if status in ("held", "ended") else session,
         education=_education(patient),
         schedule=_schedule(patient, days),
         adequate_course=_adequate_course(patient),
