@@ -17,15 +17,15 @@ STREAMS = (Stream.CLASSIFICATIONS, Stream.PROGRAMS, Stream.ADJUSTMENTS, Stream.E
 
 @dataclass(slots=True)
 class PatientOutcome:
-    """One patient's course. `loads` are the first and the last prescription that was not empty."""
+    """One patient's course."""
 
     patient: str
     disposition: str = ""
     rated: list[Data] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)
     program_status: str = ""
-    phases: list[str] = field(default_factory=list)
-    loads: list[list[Data]] = field(default_factory=list)
+    prescribed: dict[int, tuple[str, list[Data]]] = field(default_factory=dict)
+    """Phase and exercises by the number of the prescription, which is the order of what was in force."""
     response: str = ""
     week: int | None = None
     escalations: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -55,10 +55,18 @@ class PatientOutcome:
                 self.reminders[data["kind"]] += 1
 
     def _prescribe(self, data: Data) -> None:
-        if data["phase_id"] not in self.phases:
-            self.phases.append(data["phase_id"])
-        if data["prescription"]:
-            self.loads = [*self.loads[:1], data["prescription"]]
+        self.prescribed[data["prescription_seq"]] = (data["phase_id"], data["prescription"])
+
+    @property
+    def phases(self) -> list[str]:
+        """The phases reached, in order of time."""
+        return list(dict.fromkeys(self.prescribed[number][0] for number in sorted(self.prescribed)))
+
+    @property
+    def loads(self) -> list[list[Data]]:
+        """The first and the last prescription that was not empty."""
+        filled = [self.prescribed[number][1] for number in sorted(self.prescribed) if self.prescribed[number][1]]
+        return [filled[0], filled[-1]] if filled else []
 
 
 def gather_outcomes(entries: Iterable[Entry]) -> list[PatientOutcome]:
@@ -112,7 +120,8 @@ def _condition(outcome: PatientOutcome) -> str:
 def _program(outcome: PatientOutcome) -> str:
     if not outcome.program_status:
         return "none"
-    return f"{outcome.program_status}\n{' → '.join(outcome.phases)}"
+    treated = "\n".join(map(_words, outcome.conditions))
+    return f"{treated}\n{' → '.join(outcome.phases)}\n[dim]{outcome.program_status}[/]"
 
 
 def _escalations(outcome: PatientOutcome) -> list[str]:
