@@ -12,7 +12,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs lock clean
+.PHONY: help demo test lint bench format docs lock clean
 
 help: ## list what there is to do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ lint: $(READY) ## style, types, who imports whom, and whether generated document
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/adaptive-care docs check
+
+bench: $(READY) ## what a step costs and how many fit into a second, as a table
+	@$(BIN)/python -m bench.pipeline
 
 format: $(READY) ## put the code into the one format
 	$(BIN)/ruff check --fix
