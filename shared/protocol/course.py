@@ -5,10 +5,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shared.event.vocabulary import InstrumentId, ModifierId
+from shared.protocol.exercise import ExerciseKind
 from shared.protocol.source import Record, Sourced
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Weeks = Annotated[int, Field(ge=1, le=104)]
+Primary = Literal["NPRS", "GROC"]
+"""Pain against its baseline, or the patient's own rating of change."""
 
 
 class PainRule(Sourced):
@@ -89,14 +92,27 @@ class DoseRules(Sourced):
     """In how many of those weeks the hardest session reached the effort."""
     stalled_weeks: Weeks
     """So many weeks without a progress that was tolerated, in spite of adherence, are enough dose too."""
+    kinds: tuple[ExerciseKind, ...] = ("isometric", "isotonic", "energy_storage")
+    """Exercises whose rise is progress of dose; a longer walk is none."""
     active_weeks_share: Share
     """Of the planned weeks, those in which the patient trained."""
+
+
+class PrimaryVariant(Sourced):
+    """The primary criterion of patients who have one of these modifiers."""
+
+    modifiers: Annotated[tuple[ModifierId, ...], Field(min_length=1)]
+    primary: Primary
 
 
 class NonResponse(Sourced):
     """Care has not worked only if none of these is met; a criterion that is unknown proves nothing."""
 
     criteria: Annotated[tuple[Improvement, ...], Field(min_length=1)]
+    primary: Primary = "NPRS"
+    """The criterion without which nothing is judged."""
+    primary_variants: tuple[PrimaryVariant, ...] = ()
+    """In order: the first that fits the patient's modifiers holds instead of `primary`."""
     goals_unmet: bool = False
     """Long-term goals must be unmet as well."""
     baseline_within_weeks: Weeks
@@ -105,6 +121,8 @@ class NonResponse(Sourced):
     """This share of the expected improvement in pain is a response, whatever else stands still."""
     extend_weeks: Weeks
     """A partial response extends care by this, once."""
+    growth_share: Share
+    """A partial response has grown if one of its measures gained this share of what matters since then."""
 
 
 class ResponseRules(Sourced):
@@ -123,8 +141,6 @@ class ResponseRules(Sourced):
     """NPRS above the baseline, in two weeks running."""
     worsening_groc_at_most: Annotated[float, Field(ge=-5, lt=0)]
     """In two weeks running."""
-    weekly_rise_points: Annotated[float, Field(gt=0)]
-    """Together, over two weeks that each rose."""
     resolved_nprs_at_most: Annotated[float, Field(ge=0, le=10)]
 
 
@@ -173,3 +189,10 @@ class Course(Record):
             if not set(variant.modifiers).isdisjoint(modifiers):
                 return variant
         return self.adequate
+
+    def primary_for(self, modifiers: tuple[str, ...]) -> Primary:
+        """The primary criterion of a patient with these modifiers."""
+        for variant in self.non_response.primary_variants:
+            if not set(variant.modifiers).isdisjoint(modifiers):
+                return variant.primary
+        return self.non_response.primary

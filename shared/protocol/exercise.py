@@ -14,6 +14,14 @@ Resistance = Literal["none", "hold", "kg", "level"]
 """What makes it harder beside repetitions: nothing, seconds of hold, kilograms, a band's or stage's level."""
 
 
+class LateEntry(Sourced):
+    """In the first phase that allows it, an exercise comes only from a later week on."""
+
+    condition: str
+    from_week: Annotated[int, Field(ge=2, le=26)]
+    """Of that phase, counted from 1."""
+
+
 class Exercise(Sourced):
     """What an exercise demands of hip, joint and nerve, and from which phase each condition allows it."""
 
@@ -39,6 +47,8 @@ class Exercise(Sourced):
     harder: str | None = None
     earliest_phase: dict[str, int | None]
     """Condition id to the first phase number (1 to 4) that allows it; null: never. Absent: not for it."""
+    late: tuple[LateEntry, ...] = ()
+    """Where its first phase allows it only late."""
 
 
 class ExerciseLibrary(Record):

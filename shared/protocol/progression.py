@@ -27,6 +27,13 @@ class DoubleProgressionRule(Sourced):
     hold_step_s: Annotated[float, Field(gt=0, le=30)]
 
 
+class AerobicRule(Sourced):
+    """P11: walking and cycling grow by a share of their time in whole steps, one step at least."""
+
+    step_share: Share
+    whole_s: Annotated[int, Field(ge=1, le=600)]
+
+
 class CapRule(Sourced):
     """P11: the share by which load may rise, or one smallest step that exists, whichever is more."""
 
@@ -127,8 +134,8 @@ class AdvanceRule(Sourced):
     adherence: Share
     clean_sessions: Annotated[int, Field(ge=1)]
     """The last so many sessions were neither amber nor red."""
-    exercises_at_most: Annotated[int, Field(ge=1)]
-    """In one session of the new phase, unless the planner prescribed more from the start."""
+    performed_share: Share
+    """A session counts for the phase where so much of the phase's prescribed exercises was done."""
 
 
 class TrendRule(Sourced):
@@ -201,6 +208,7 @@ class ProgressionRules(Record):
 
     effort: EffortRule
     double_progression: DoubleProgressionRule
+    aerobic: AerobicRule
     cap: CapRule
     spacing: SpacingRule
     deload: DeloadRule

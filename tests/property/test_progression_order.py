@@ -44,13 +44,15 @@ def live(seed: int) -> tuple[list[Arrival], Care]:
         )
         if chance.random() < 0.7:
             measures: list[dict[str, Any]] = [{"instrument": "NPRS", "value": chance.randint(0, 8)}]
-            happen(checkin(at(day + 0.9), morning=chance.choice([1, 2, 4, 6]), measures=measures))
+            # 36 hours after the session is the very instant at which its morning counts as missing.
+            after = chance.choice([0.9, 0.9, 1.6])
+            happen(checkin(at(day + after), morning=chance.choice([1, 2, 4, 6]), measures=measures))
         assert care.state is not None
         for number, one in enumerate(care.state.published.open):
             if chance.random() < 0.5:
                 happen(
                     decided(
-                        at(day + 0.92 + number / 100),
+                        at(day + 1.62 + number / 100),
                         chance.choice(["continue", "resume", "hold"]),
                         escalation_id=one.escalation_id,
                         decision_id=f"decision-{day}-{one.reason}",

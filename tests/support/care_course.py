@@ -14,7 +14,8 @@ from services.progression.domain.adherence import Adherence, AdherenceFigures
 from services.progression.domain.goal import GoalState
 from services.progression.domain.response import Assessment, assess
 from services.progression.domain.statistic import Statistic
-from services.progression.domain.verdict import Circumstance, Verdict, judge
+from services.progression.domain.trend import rise
+from services.progression.domain.verdict import Circumstance, Extension, Verdict, judge
 from shared.event.measure import Measure
 from shared.event.program import AdequateCourse, Goal, GoalMeasure
 from shared.protocol.course import Course
@@ -73,7 +74,7 @@ class Care:
     in_flare: bool = False
     red_flag_open: bool = False
     stalled_weeks: int | None = None
-    extended_until_week: int | None = None
+    extension: Extension | None = None
     mixed: bool = False
     symptoms: tuple[str, ...] = ()
     owed: tuple[str, ...] = OWED
@@ -127,7 +128,7 @@ class Care:
                 in_flare=self.in_flare,
                 red_flag_open=self.red_flag_open,
                 stalled_weeks=self.stalled_weeks,
-                extended_until_week=self.extended_until_week,
+                extension=self.extension,
                 measures_owed=self.owed,
                 modifiers=self.modifiers,
                 mixed=self.mixed,
@@ -148,6 +149,8 @@ class Care:
             in_flare=self.in_flare,
             failed_open=failed_open,
             verdict=self.verdict() if judged else None,
+            rising=rise(self.statistic(), self.now, 2, 1),
+            modifiers=self.modifiers,
         )
 
     def _done(self, week: int) -> int:

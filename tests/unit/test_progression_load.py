@@ -1,10 +1,22 @@
 """How load follows a session and its next morning."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from tests.support.progression import Care, at, checkin, decided, performed, planned, program, session
+from shared.protocol.library import shipped_protocols
+from tests.support.progression import (
+    Care,
+    at,
+    checkin,
+    decided,
+    performed,
+    planned,
+    prescribed,
+    program,
+    session,
+)
 
 KG = {
     "exercise_id": "leg_curl",
@@ -199,6 +211,146 @@ def test_a_clinician_may_change_the_program() -> None:
     assert gone not in {one.exercise_id for one in changed.prescription}
     assert all((one.days_per_week or 0) <= 2 for one in changed.prescription)
     assert changed.schedule.sessions_per_week == 2
+
+
+def dose_of(care: Care, exercise_id: str) -> dict[str, Any]:
+    return next(one for one in care.prescription if one["exercise_id"] == exercise_id)
+
+
+def one_exercise(exercise_id: str, condition: str, phase_id: str, **changes: Any) -> Care:
+    """Care that begins with one exercise of a phase, as the protocol has it."""
+    protocol = shipped_protocols().condition(condition)
+    phase = next(p for p in protocol.program.phases if p.phase_id == phase_id)
+    rule = next(e for e in phase.exercises if e.exercise_id == exercise_id)
+    care = Care()
+    facts = changes.pop("intake", {})
+    care.feed(
+        planned(
+            condition=condition,
+            phase_id=phase_id,
+            prescription=[prescribed(rule, **changes)],
+            intake=program(condition)["intake"] | facts,
+        )
+    )
+    return care
+
+
+def test_every_five_weeks_are_followed_by_a_lighter_one() -> None:
+    """After five weeks there is less weight and there are fewer sets for a week, then the sets return."""
+    care = one_exercise(
+        "hip_thrust",
+        "proximal_hamstring_tendinopathy",
+        "PH3",
+        equipment="dumbbell",
+        load_kg=10.0,
+        intake={"load_steps_kg": {"dumbbell": WEIGHTS_KG}},
+    )
+    for day in range(0, 35, 2):
+        good_day(care, day + 0.1)
+    before = care.prescription[0]
+    good_day(care, 36.1)
+    lighter = care.prescription[0]
+    assert "P13" in {rule for a in care.adjustments[-2:] for rule in a.references}
+    assert lighter["load_kg"] <= 0.9 * before["load_kg"]
+    assert lighter["sets"] == round(before["sets"] * 0.6)
+    good_day(care, 38.1)
+    good_day(care, 40.1)
+    assert care.prescription[0] == lighter
+    good_day(care, 44.1)
+    assert care.prescription[0]["sets"] == before["sets"]
+    assert care.prescription[0]["load_kg"] == lighter["load_kg"]
+
+
+def test_heavy_slow_resistance_changes_its_row_with_the_week() -> None:
+    """Three sets of fifteen in the first week, of twelve from the second, then four of ten."""
+    care = strong(reps=15)
+    seen = {}
+    for day in range(0, 28, 2):
+        good_day(care, day + 0.1)
+        seen[day // 7 + 1] = (care.prescription[0]["sets"], care.prescription[0]["reps"])
+    assert seen == {1: (3, 15), 2: (3, 12), 3: (3, 12), 4: (4, 10)}
+
+
+def test_a_walk_grows_by_whole_minutes() -> None:
+    """Walking grows by one whole minute or a tenth at a time, up to the protocol's longest, within the week's cap."""
+    care = one_exercise("walk_or_cycle", "sacroiliac_joint_pain", "SI1")
+    times = [600.0]
+    for day in range(60):
+        good_day(care, day + 0.1, rpe=3.0)
+        if not care.state or care.state.head.relief is None:
+            times.append(dose_of(care, "walk_or_cycle")["hold_s"])
+    assert times[1] == 660
+    assert {later - earlier for earlier, later in pairwise(times)} == {0.0, 60.0}
+    assert max(times) == 1200
+    assert max(times[:8]) <= 720
+
+
+def test_nordic_curls_come_only_late_in_the_second_phase() -> None:
+    """A leg curl at its top does not give way to the Nordic curl in the first weeks of the phase."""
+    care = one_exercise("leg_curl", "proximal_hamstring_tendinopathy", "PH2", load_level=3, equipment="band", reps=15)
+    for day in range(0, 27, 2):
+        good_day(care, day + 0.1)
+    assert care.adjustments[-1].phase_id == "PH2"
+    assert care.state is not None
+    track = care.state.head.track("leg_curl")
+    assert track is not None
+    assert track.at_top >= 2
+    assert all(one.exercise_id != "nordic_curl" for a in care.adjustments for one in a.prescription)
+
+
+def test_one_variant_a_week() -> None:
+    """An exercise that has become a harder one stays that one for a week, however easy it is."""
+    care = one_exercise("side_lying_isometric_abduction", "deep_gluteal_syndrome", "DG1", reps=5, hold_s=15.0, sets=1)
+    swapped: list[float] = []
+    names: list[str] = []
+    for day in range(24):
+        good_day(care, day + 0.1, rpe=3.0)
+        name = care.prescription[0]["exercise_id"]
+        if names and name != names[-1]:
+            swapped.append(float(day))
+        names.append(name)
+    assert swapped
+    assert all(later - earlier >= 7 for earlier, later in pairwise(swapped))
+
+
+def test_effort_above_a_patients_own_cap_earns_nothing() -> None:
+    """With a fluoroquinolone an effort of 6 is too much, where others may progress with it."""
+    usual = strong()
+    capped = Care()
+    condition = "proximal_hamstring_tendinopathy"
+    intake = program(condition)["intake"] | {
+        "load_steps_kg": {"dumbbell": WEIGHTS_KG},
+        "modifiers": ["fluoroquinolone"],
+    }
+    capped.feed(planned(condition=condition, phase_id="PH2", prescription=[KG | {"target_rpe": 5.0}], intake=intake))
+    for care in (usual, capped):
+        good_day(care, 0.1, rpe=6.0)
+        good_day(care, 2.1, rpe=6.0)
+    assert "progress" in {c.decision for a in usual.adjustments for c in a.changes}
+    assert "progress" not in {c.decision for a in capped.adjustments for c in a.changes}
+
+
+def test_a_hold_stays_within_a_patients_own_cap() -> None:
+    """With high blood pressure no hold grows beyond thirty seconds."""
+    care = one_exercise(
+        "isometric_leg_curl",
+        "proximal_hamstring_tendinopathy",
+        "PH1",
+        intake={"modifiers": ["uncontrolled_hypertension"]},
+    )
+    for day in range(6):
+        good_day(care, day + 0.1, rpe=5.0)
+    assert dose_of(care, "isometric_leg_curl")["hold_s"] == 30
+
+
+def test_an_easier_exercise_that_is_excluded_takes_no_place() -> None:
+    """Late in pregnancy nothing done on the back replaces an exercise that hurts; another takes its place."""
+    care = one_exercise("hip_extension", "proximal_hamstring_tendinopathy", "PH2", intake={"modifiers": ["pregnant"]})
+    for day in (0.1, 2.1):
+        care.feed(session(at(day), performed(care.prescription), pain=7))
+    library = care.protocols.exercises.exercises
+    assert care.prescription
+    assert not [one for one in care.prescription if library[one["exercise_id"]].supine]
 
 
 def test_every_adjustment_explains_itself() -> None:

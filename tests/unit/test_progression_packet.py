@@ -31,6 +31,7 @@ def packet(care: Care = CARE) -> Packet:
         care.verdict(),
         (Tried("Single-leg bridge", "3 sets of 12", 1),),
         care.modifiers,
+        weeks=care.weeks,
     )
 
 
@@ -39,7 +40,14 @@ def test_the_packet_tells_dose_response_and_what_was_ruled_out() -> None:
     evidence = packet().evidence
     assert evidence["weeks"] == 12
     assert evidence["adherence"] == 1
-    assert evidence["tried"] == [{"exercise": "Single-leg bridge", "highest": "3 sets of 12", "times_reduced": 1}]
+    assert evidence["tried"] == [
+        {
+            "exercise": "Single-leg bridge",
+            "highest": "3 sets of 12",
+            "highest_was_tolerated": True,
+            "times_reduced": 1,
+        }
+    ]
     assert isinstance(evidence["rule_out"], list)
     assert len(evidence["rule_out"]) == 11
     assert isinstance(evidence["dose"], dict)

@@ -143,3 +143,16 @@ def test_every_status_explains_itself() -> None:
         assessment = care.assessment()
         assert assessment.because.endswith(".")
         assert assessment.rule in assessment.references
+
+
+def test_widespread_pain_is_told_by_the_rating_of_change() -> None:
+    """Status, meaningful change and its probability are those of the rating, and the trend stays that of pain."""
+    care = Care(reports={"NPRS": flat(5, 6), "GROC": weekly(1, 2, 3, 3, 3, 3)}, weeks=6, modifiers=("widespread_pain",))
+    assessment = care.assessment()
+    assert assessment.status == "on_track"
+    assert assessment.response.minimal_important_change.instrument == "GROC"
+    assert assessment.response.probability_of_meaningful_change is not None
+    assert assessment.response.probability_of_meaningful_change > 0.5
+    assert assessment.response.pain_trend_per_week == 0
+    assert replace(care, reports={"NPRS": flat(5, 6)}).assessment().status == "insufficient_data"
+    assert replace(care, reports={"GROC": flat(0, 6)}).assessment().status == "plateau"

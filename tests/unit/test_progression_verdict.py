@@ -6,6 +6,7 @@ from math import exp
 import msgspec
 import pytest
 
+from services.progression.domain.verdict import Extension
 from tests.support.care_course import Care, flat, pain_goal, unchanged, weekly
 
 NON_RESPONDER = Care(baseline={"NPRS": 7.0, "PSFS": 4.0}, reports=unchanged(7))
@@ -125,8 +126,11 @@ def test_a_flare_and_a_red_flag_come_first() -> None:
     assert replace(NON_RESPONDER, red_flag_open=True).verdict().kind == "none"
 
 
-def test_cacchio_controls_are_extended_once_and_then_examined() -> None:
-    """Pain 7 to 5 in three months (J16) is one criterion met: six weeks more, then another look, never failure."""
+CACCHIO_GAINS = (("NPRS", 1.0), ("GROC", 0.5), ("PSFS", 0.3846))
+
+
+def test_cacchio_controls_are_extended_once_and_have_then_failed() -> None:
+    """Pain 7 to 5 in three months (J16) is one criterion met: six weeks more, then it is named partial and failed."""
     reports = {
         "NPRS": weekly(7, 7, 7, 6, 6, 6, 6, 6, 5, 5, 5, 5),
         "GROC": flat(1),
@@ -134,9 +138,49 @@ def test_cacchio_controls_are_extended_once_and_then_examined() -> None:
     }
     care = Care(condition="proximal_hamstring_tendinopathy", baseline={"NPRS": 7.0, "PSFS": 4.0}, reports=reports)
     verdict = care.verdict()
-    assert (verdict.kind, verdict.extend_until_week) == ("extend", 18)
-    assert replace(care, extended_until_week=18).verdict().kind == "none"
-    assert replace(care, extended_until_week=12).verdict().kind == "reclassify"
+    assert verdict.kind == "extend"
+    assert verdict.extension == Extension(18, CACCHIO_GAINS)
+    assert replace(care, extension=verdict.extension).verdict().kind == "none"
+    failed = replace(care, extension=Extension(12, CACCHIO_GAINS)).verdict()
+    assert failed.kind == "failed"
+    assert "only partial" in failed.because
+
+
+def test_a_partial_response_that_grows_is_left_to_grow() -> None:
+    """Where a measure has gained a quarter of what matters since the extension, nothing is proposed yet."""
+    care = Care(
+        baseline={"NPRS": 7.0, "PSFS": 4.0},
+        reports=unchanged(7) | {"NPRS": weekly(7, 7, 7, 6, 6, 6, 6, 6, 5, 5, 5, 5)},
+        extension=Extension(12, (("NPRS", 0.7), ("GROC", 0.0), ("PSFS", 0.0))),
+    )
+    verdict = care.verdict()
+    assert verdict.kind == "none"
+    assert verdict.extension is not None
+    assert verdict.extension.until_week == 16
+    assert dict(verdict.extension.gained)["NPRS"] == 1
+
+
+def test_measures_that_contradict_each_other_do_not_fit_the_label() -> None:
+    """Pain much better while disability is much worse: the diagnosis should be examined again."""
+    care = Care(
+        condition="sacroiliac_joint_pain",
+        baseline={"NPRS": 7.0, "PSFS": 4.0, "ODI": 30.0},
+        reports=unchanged(7) | {"NPRS": flat(5), "ODI": [(4.0, 41.0), (12.0, 42.0)]},
+    )
+    verdict = care.verdict()
+    assert verdict.kind == "reclassify"
+    assert "does not fit" in verdict.because
+
+
+def test_widespread_pain_is_judged_by_the_rating_of_change() -> None:
+    """With widespread pain flat pain is no failure where the patient feels clearly better, nor is it asked for."""
+    better = {"NPRS": flat(7), "GROC": flat(3)}
+    felt = Care(baseline={"NPRS": 7.0}, reports=better, modifiers=("widespread_pain",), owed=("NPRS", "GROC"))
+    assert felt.verdict().kind == "none"
+    assert replace(felt, modifiers=()).verdict().kind == "extend"
+    unrated = replace(felt, reports={"NPRS": flat(7)})
+    assert unrated.verdict().kind == "insufficient"
+    assert replace(felt, reports={"GROC": flat(0)}, owed=("GROC",)).verdict().kind == "failed"
 
 
 def test_cushman_is_no_failure() -> None:

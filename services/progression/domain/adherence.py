@@ -27,6 +27,15 @@ class WeekOfDays(msgspec.Struct, frozen=True, array_like=True):
         return self.days.bit_count()
 
 
+class Totals(msgspec.Struct, frozen=True, array_like=True):
+    """Of the closed weeks up to some moment."""
+
+    done: int = 0
+    due: int = 0
+    weeks_due: int = 0
+    weeks_active: int = 0
+
+
 class Adherence(msgspec.Struct, frozen=True):
     """Totals since the start, and the last `WEEKS_KEPT` weeks."""
 
@@ -41,6 +50,8 @@ class Adherence(msgspec.Struct, frozen=True):
     """Of those, the ones with at least one session."""
     weeks: tuple[WeekOfDays, ...] = ()
     """Ascending."""
+    before: Totals = Totals()
+    """Of the weeks before the course that is under way: care for another diagnosis proves nothing for this one."""
 
 
 class AdherenceFigures(msgspec.Struct, frozen=True):
@@ -139,6 +150,31 @@ def figures(adherence: Adherence, running_due: int = 0) -> AdherenceFigures:
         adherence_4w=_share(done_4w, due_4w),
         weeks_due=adherence.weeks_due,
         weeks_active=adherence.weeks_active,
+    )
+
+
+def begin_course(adherence: Adherence) -> Adherence:
+    """From here on another diagnosis is treated: the running week is the first of its course."""
+    running_done = sum(w.done for w in adherence.weeks if w.due is None)
+    closed = Totals(adherence.done - running_done, adherence.due, adherence.weeks_due, adherence.weeks_active)
+    return msgspec.structs.replace(adherence, before=closed)
+
+
+def course_figures(adherence: Adherence, running_due: int = 0) -> AdherenceFigures:
+    """Like `figures`, of the course that is under way only: what verdicts read."""
+    whole, before = figures(adherence, running_due), adherence.before
+    if before == Totals():
+        return whole
+    running_done = sum(w.done for w in adherence.weeks if w.due is None)
+    done = adherence.done - running_done + min(running_done, running_due) - before.done
+    due = whole.sessions_due - before.due
+    return AdherenceFigures(
+        sessions_done=whole.sessions_done - before.done,
+        sessions_due=due,
+        adherence=_share(done, due),
+        adherence_4w=whole.adherence_4w,
+        weeks_due=whole.weeks_due - before.weeks_due,
+        weeks_active=whole.weeks_active - before.weeks_active,
     )
 
 

@@ -1,10 +1,12 @@
 """A program as the planner wrote it: what progression reads of it, and the whole to publish it again."""
 
 import zlib
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.event.explanation import ProtocolRef
 from shared.event.intake import Equipment, Side
@@ -63,14 +65,22 @@ class Book(Struct, frozen=True, omit_defaults=True):
     """Exercise id to the label of each load level that the program names."""
     whole: bytes
     """The payload, compressed JSON."""
+    leader: str = ""
+    """The condition that leads a mix."""
+    mixes: tuple[str, ...] = ()
+    """Ids of the mixes' and routes' rules that the plan obeys."""
+    equipment: tuple[Equipment, ...] = ()
+    able_days: int = 7
+    """Days a week on which the patient can exercise."""
+    review_weeks: tuple[int, ...] = ()
 
     def phase(self, phase_id: str) -> PlannedPhase | None:
         return next((phase for phase in self.phases if phase.phase_id == phase_id), None)
 
     def protocol_ref(self) -> ProtocolRef:
         """Of the leading condition."""
-        protocol_id, version = self.protocols[0]
-        return ProtocolRef(id=protocol_id, version=version)
+        found = next((one for one in self.protocols if one[0] == self.leader), self.protocols[0])
+        return ProtocolRef(id=found[0], version=found[1])
 
     def payload(self) -> ProgramPlanned:
         return _unpack(self.whole)
@@ -108,6 +118,11 @@ def write_book(time: datetime, data: ProgramPlanned | ProgramChanged) -> Book:
         words=dict(sorted(words.items())),
         labels=dict(sorted(labels.items())),
         whole=zlib.compress(_planned(data).model_dump_json().encode(), 6),
+        leader=data.protocol.id if data.protocol.id in data.conditions else data.conditions[0],
+        mixes=tuple(data.mix_id.split("+")) if data.mix_id else (),
+        equipment=data.intake.equipment,
+        able_days=data.intake.sessions_per_week,
+        review_weeks=schedule.review_weeks,
     )
 
 
@@ -143,6 +158,26 @@ def treated(book: Book, protocols: Protocols) -> tuple[ConditionProtocol, ...]:
             if condition in protocols.conditions:
                 found.append(protocols.conditions[condition])
     return tuple(found)
+
+
+def with_words(book: Book, exercise_ids: Iterable[str], protocols: Protocols) -> Book:
+    """With name and instructions of exercises that the planner did not lay out, as it would put them."""
+    library = protocols.exercises.exercises
+    missing = [one for one in exercise_ids if one not in book.words and one in library]
+    if not missing:
+        return book
+    alternates = any(mix.alternate_tendons for mix in protocols.mixes.of(book.conditions))
+    words = dict(book.words)
+    for exercise_id in missing:
+        exercise = library[exercise_id]
+        parts = [exercise.instructions]
+        if exercise.unilateral and book.payload().intake.side == "both":
+            parts.append(protocols.mixes.bilateral.instruction)
+        if alternates and len(exercise.loads) == 1:
+            other = "hamstring" if exercise.loads[0] == "gluteal" else "gluteal"
+            parts.append(f"Do this on other days than the {other} exercises.")
+        words[exercise_id] = (exercise.name, " ".join(parts))
+    return replace(book, words=words)
 
 
 @lru_cache(maxsize=64)

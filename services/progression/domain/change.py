@@ -27,10 +27,12 @@ class Criterion(msgspec.Struct, frozen=True):
     change: float | None
     """Positive is better."""
     needed: str
+    gained: float | None = None
+    """The change as a share of the points that are needed."""
 
 
 class Deterioration(msgspec.Struct, frozen=True):
-    """That a patient gets worse, and by which rule: `NR` against the baseline, `P22` from week to week."""
+    """That a patient is worse than at the start, and by which rule."""
 
     rule: str
     because: str
@@ -46,7 +48,7 @@ def criterion(statistic: Statistic, wanted: Improvement, course: Course, now: da
     baseline = baseline_of(statistic, wanted.instrument, course.non_response.baseline_within_weeks)
     if wanted.of == "value":
         met = None if value is None else value >= wanted.points - _TOLERANCE
-        return Criterion(wanted.instrument, met, None, value, value, needed)
+        return Criterion(wanted.instrument, met, None, value, value, needed, _gained(value, wanted))
     if value is None or baseline is None or _is_baseline(statistic.of(wanted.instrument)):
         return Criterion(wanted.instrument, None, baseline, value, None, needed)
     lower = vocabulary().instruments[wanted.instrument].lower_is_better
@@ -54,7 +56,8 @@ def criterion(statistic: Statistic, wanted: Improvement, course: Course, now: da
     met = change >= wanted.points - _TOLERANCE or (
         wanted.percent is not None and baseline > 0 and change >= baseline * wanted.percent / 100 - _TOLERANCE
     )
-    return Criterion(wanted.instrument, met, baseline, round(value, 3), round(change, 3) + 0.0, needed)
+    change = round(change, 3) + 0.0
+    return Criterion(wanted.instrument, met, baseline, round(value, 3), change, needed, _gained(change, wanted))
 
 
 def criteria_of_response(statistic: Statistic, course: Course, now: datetime) -> tuple[Criterion, ...]:
@@ -83,16 +86,26 @@ def pain_change(statistic: Statistic, course: Course, now: datetime) -> float | 
     return baseline - value
 
 
-def expected_change(statistic: Statistic, course: Course, week: int) -> float | None:
-    """Points of NPRS below the baseline that the expected course has by a week.
+def primary_change(statistic: Statistic, course: Course, primary: str, now: datetime) -> float | None:
+    """Improvement by the primary criterion: pain below its baseline, or the rating of change itself."""
+    if primary == PAIN:
+        return pain_change(statistic, course, now)
+    return newest(statistic, primary, now, course.response.stale_after_days)
 
+
+def expected_change(statistic: Statistic, course: Course, primary: str, week: int) -> float | None:
+    """Points of the primary criterion that the expected course has by a week.
+
+    Pain falls from its baseline; a rating of change approaches what matters to patients, as fast.
     Source: Z01 for gluteal tendinopathy, J-EXPECTED for the others.
     """
-    baseline = baseline_of(statistic, PAIN, course.non_response.baseline_within_weeks)
-    if baseline is None:
-        return None
     rules = course.expected
-    return baseline * (1 - rules.remaining_share) * (1 - exp(-week / rules.time_constant_weeks))
+    reached = 1 - exp(-week / rules.time_constant_weeks)
+    if primary != PAIN:
+        points = vocabulary().instruments[primary].mic_points
+        return None if points is None else points * reached
+    baseline = baseline_of(statistic, PAIN, course.non_response.baseline_within_weeks)
+    return None if baseline is None else baseline * (1 - rules.remaining_share) * reached
 
 
 def missed_checkpoint(statistic: Statistic, course: Course, now: datetime) -> Checkpoint | None:
@@ -129,39 +142,24 @@ def deterioration(statistic: Statistic, course: Course, now: datetime) -> Deteri
     return None
 
 
-def weekly_rise(statistic: Statistic, course: Course, now: datetime) -> Deterioration | None:
-    """Pain that rose in each of two weeks, together by a point or more. Source: P22.
-
-    Read from check-ins; where none reports pain, from the sessions' worst pain.
-    """
+def stands_still(statistic: Statistic, course: Course, primary: str, now: datetime) -> bool:
+    """Whether the primary criterion has not improved within the plateau's weeks; False where that is unknown."""
     rules = course.response
-    weeks = _fresh_weeks(statistic.of(PAIN), now, rules.stale_after_days, 3)
-    what = "Average pain"
-    if newest(statistic, PAIN, now, rules.stale_after_days) is None:
-        weeks, what = _fresh_sessions(statistic, now), "Pain in sessions"
-    if weeks is None:
-        return None
-    first, second, third = weeks
-    if first < second < third and third - first >= rules.weekly_rise_points - _TOLERANCE:
-        return Deterioration(
-            "P22",
-            f"{what} rose in each of the last two weeks, from {first:.1f} to {third:.1f}.",
-            f"A rise of less than {rules.weekly_rise_points:g} point in all would have been within the noise.",
-        )
-    return None
-
-
-def stands_still(statistic: Statistic, course: Course, now: datetime) -> bool:
-    """Whether pain has not improved within the plateau's weeks; False where that is unknown."""
-    rules = course.response
-    series = statistic.of(PAIN)
-    value = newest(statistic, PAIN, now, rules.stale_after_days)
+    series = statistic.of(primary)
+    value = newest(statistic, primary, now, rules.stale_after_days)
     if series is None or value is None or series.weeks[-1].week < rules.plateau_weeks:
         return False
     until = series.weeks[-1].week - rules.plateau_weeks
     earlier = [w.mean for w in series.weeks if w.week <= until]
     reference = earlier[-1] if earlier else series.baseline
-    return reference is not None and reference - value < rules.plateau_change_points - _TOLERANCE
+    if reference is None:
+        return False
+    gained = reference - value if vocabulary().instruments[primary].lower_is_better else value - reference
+    return gained < rules.plateau_change_points - _TOLERANCE
+
+
+def _gained(change: float | None, wanted: Improvement) -> float | None:
+    return None if change is None else round(change / wanted.points, 4) + 0.0
 
 
 def _is_baseline(series: Series | None) -> bool:
@@ -174,13 +172,6 @@ def _fresh_weeks(series: Series | None, now: datetime, max_age_days: int, count:
     if series is None or series.last is None or now - series.last.time > timedelta(days=max_age_days):
         return None
     return _running([(w.week, w.mean) for w in series.weeks], count)
-
-
-def _fresh_sessions(statistic: Statistic, now: datetime) -> list[float] | None:
-    weeks = [(w.week, w.pain_mean) for w in statistic.sessions]
-    if not weeks or week_of(statistic, now) - weeks[-1][0] > 1:
-        return None
-    return _running(weeks, 3)
 
 
 def _running(weeks: list[tuple[int, float]], count: int) -> list[float] | None:

@@ -63,9 +63,8 @@ def decide(
     late_window: timedelta, state: State | None, event: Incoming, protocols: Protocols, now: datetime
 ) -> Decision[State]:
     """All that follows from one input, for one patient."""
-    context = Context(
-        protocols, max(now, event.time) if isinstance(event, TimerFired) else now, event.subject, late_window
-    )
+    # A timer acts at the instant it was due, however far a clock has jumped past it.
+    context = Context(protocols, event.time if isinstance(event, TimerFired) else now, event.subject, late_window)
     known = state is not None
     before = state or State()
     match event:
@@ -79,7 +78,7 @@ def decide(
         case _:
             if not known:
                 return Decision(None, outcome="ignored")
-            return _take(before, [], context)
+            return _take(before, [], context, until=event.time)
 
 
 def _arrive(state: State, arrival: Arrival, context: Context, known: bool) -> Decision[State]:
@@ -148,25 +147,32 @@ def _decided(state: State, arrival: Arrival, context: Context, known: bool) -> D
     return _take(state, [_within(state, fact)], context)
 
 
-def _take(state: State, facts: list[Fact], context: Context) -> Decision[State]:
-    """Folds facts in, lets what waited follow, and tells the world what is new."""
-    until = max([context.now, *(fact.time for fact in facts)])
+def _take(state: State, facts: list[Fact], context: Context, until: datetime | None = None) -> Decision[State]:
+    """Folds facts in, lets what waited follow, and tells the world what is new.
+
+    `until`: the instant of the timer that fired. An arrival moves no clock; what is due by now fires next.
+    """
     arrived = {fact.id for fact in facts}
     folded = fold(state, facts, until, context.protocols, context.subject, context.late_window)
-    outputs, again = list(folded.outputs), folded.again
+    outputs, again, moments = list(folded.outputs), folded.again, dict(folded.moments)
+    too_late = [f for f in facts if isinstance(f, SessionFact) and _is_left(folded.state, f)]
     while (found := _release(folded.state)) is not None:
         after, more = found
         # What waited beyond the late window counts toward the statistics only, like any late session.
         late = [f for f in more if isinstance(f, SessionFact) and is_late(after, f.time)]
         for one in late:
             after = count(after, one, context.protocols, context.subject)
+        too_late.extend(late)
         more = [f for f in more if f not in late]
         folded = fold(after, more, until, context.protocols, context.subject, context.late_window)
         outputs = list(folded.outputs) if folded.again else [*outputs, *folded.outputs]
-        again = again or folded.again
+        again, moments = again or folded.again, moments | dict(folded.moments)
         arrived |= {fact.id for fact in more}
-    folded = Folded(folded.state, tuple(outputs), again)
+        too_late.extend(f for f in more if isinstance(f, SessionFact) and _is_left(folded.state, f))
+    folded = Folded(folded.state, tuple(outputs), again, moments)
     state, drafts = publish(folded, arrived, context.protocols, context.subject)
+    for one in too_late:
+        drafts = (*drafts, *repeat_late(state, one, context.protocols, context.subject))
     state, rejections = _give_up(state, context.now)
     rule = next((draft_rule for draft_rule in _rules(folded)), "")
     return Decision(
@@ -261,7 +267,8 @@ def _follow(state: State, one: Waiting) -> Fact | None:
     fact: Fact
     match data:
         case SessionReported() if _is_known(state, data.program_id):
-            fact = _from_start(state, session_fact(event.id, event.time, data))
+            session = session_fact(event.id, event.time, data)
+            fact = session if is_late(state, event.time) else _from_start(state, session)
         case ProgramStopped() if _is_known(state, data.program_id):
             fact = _from_start(state, StopFact(event.id, event.time, data.program_id))
         case ClinicianDecided():
@@ -311,6 +318,11 @@ def _timers(state: State, context: Context) -> dict[str, datetime]:
 def _whole_second(instant: datetime) -> datetime:
     """Up to the next whole second, so that a timer never fires too early."""
     return instant if not instant.microsecond else instant.replace(microsecond=0) + timedelta(seconds=1)
+
+
+def _is_left(state: State, fact: SessionFact) -> bool:
+    """Whether another program has replaced the one that a session names."""
+    return fact.program_id != state.head.program_id and any(one.program_id == fact.program_id for one in state.left)
 
 
 def _is_known(state: State, program_id: str | None) -> bool:

@@ -3,10 +3,13 @@
 from msgspec.structs import replace
 
 from services.progression.domain import load
+from services.progression.domain.circumstance import is_barred
 from services.progression.domain.escalation import resolve, silence
 from services.progression.domain.fact import DecisionFact
 from services.progression.domain.gap import lighten_for_gap
 from services.progression.domain.hold import CLINICIAN, end_program, hold, release
+from services.progression.domain.selection import fill_session
+from services.progression.domain.start import capped
 from services.progression.domain.state import Resolution
 from services.progression.domain.turn import Turn
 
@@ -82,25 +85,33 @@ def _go_on(turn: Turn, because: str) -> None:
 
 
 def _modify(turn: Turn, fact: DecisionFact) -> None:
-    book = turn.book
+    """Takes out, scales, sets days; what then lacks in the session is filled in."""
+    book, library = turn.book, turn.protocols.exercises.exercises
     if book is None:
         return
+    if fact.sessions_per_week is not None:
+        turn.set(days_cap=fact.sessions_per_week)
     kept = []
     for track in turn.s.tracks:
         if track.dose.exercise_id in fact.remove_exercises:
             continue
         dose = track.dose
         if fact.sessions_per_week is not None:
+            exercise = library.get(dose.exercise_id)
+            if exercise is not None and is_barred(turn, exercise):
+                continue
             dose = replace(dose, days_per_week=min(dose.days_per_week or 7, fact.sessions_per_week))
         if fact.load_factor is not None:
             dose = load.scale(dose, fact.load_factor, book)
-        kept.append(load.mark(replace(track, dose=dose, at_top=0), turn.at))
+        kept.append(load.mark(replace(track, dose=capped(turn, dose), at_top=0), turn.at))
     turn.set(
         tracks=tuple(kept),
         stopped_exercises=tuple(sorted({*turn.s.stopped_exercises, *fact.remove_exercises})),
         sessions_per_week=fact.sessions_per_week or turn.s.sessions_per_week,
         pending=None,
     )
+    if turn.s.tracks or fact.remove_exercises:
+        fill_session(turn, "DOMINANCE", "The program was changed by a clinician.")
 
 
 def _finish(turn: Turn, fact: DecisionFact, how: Resolution, because: str) -> None:

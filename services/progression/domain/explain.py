@@ -9,8 +9,9 @@ from services.progression.domain.book import Book, Dose
 from services.progression.domain.escalation import respond_by
 from services.progression.domain.load import reduce_volume, space_out, spacing_hours
 from services.progression.domain.response import Assessment
-from services.progression.domain.review import adherence_now, assessment_now, turn_at, verdict_now
+from services.progression.domain.review import adherence_of_course, assessment_now, turn_at, verdict_now
 from services.progression.domain.state import Escalation, ReachedNote, Snapshot
+from services.progression.domain.statistic import week_of
 from services.progression.domain.turn import Adjusted, LoadChange, Rewritten, Turn
 from shared.event.adjustment import Change, GoalReached, LoadAdjusted
 from shared.event.escalation import EscalationRaised, EscalationReason, Option, Sbar
@@ -134,29 +135,48 @@ def raised(
 
 
 def _packet(turn: Turn, book: Book, assessment: Assessment) -> packet.Packet | None:
-    adherence, verdict, s = adherence_now(turn), verdict_now(turn), turn.s
-    if adherence is None or verdict is None or s.statistic is None:
+    course, verdict, s = adherence_of_course(turn), verdict_now(turn), turn.s
+    if course is None or verdict is None or s.statistic is None:
         return None
-    tried = tuple(
-        packet.Tried(
-            book.words.get(track.dose.exercise_id, (track.dose.exercise_id.replace("_", " "), ""))[0],
-            dose_words(track.dose),
-            track.reds,
-        )
-        for track in s.tracks
-    )
     return packet.assemble(
         tuple(protocol.name for protocol in turn.treated),
         tuple(protocol.course for protocol in turn.treated),
         book.payload().protocols,
         s.statistic,
-        adherence,
+        course,
         book.payload().adequate_course,
         assessment,
         verdict,
-        tried,
+        _tried(turn, book),
         book.modifiers,
+        weeks=week_of(s.statistic, turn.at),
     )
+
+
+def _tried(turn: Turn, book: Book) -> tuple[packet.Tried, ...]:
+    """What is prescribed now, and what was tried before, with the hardest dose that was tolerated."""
+    known = {one.exercise_id: one for one in turn.s.tolerated}
+    doses = {track.dose.exercise_id: track.dose for track in turn.s.tracks}
+    found = []
+    for exercise_id in (*doses, *(one for one in known if one not in doses)):
+        tried = known.get(exercise_id)
+        highest = tried.highest if tried else None
+        dose = highest or doses.get(exercise_id)
+        found.append(
+            packet.Tried(
+                _name(exercise_id, book, turn.protocols),
+                dose_words(dose) if dose else "never shown to be tolerated",
+                tried.times_reduced if tried else 0,
+                highest is not None,
+            )
+        )
+    return tuple(found)
+
+
+def _name(exercise_id: str, book: Book, protocols: Protocols) -> str:
+    exercise = protocols.exercises.exercises.get(exercise_id)
+    said = book.words.get(exercise_id)
+    return said[0] if said else exercise.name if exercise else exercise_id.replace("_", " ")
 
 
 def dose_words(dose: Dose) -> str:

@@ -109,8 +109,14 @@ _RANK: dict[type[Struct], int] = {
 
 
 def order(fact: Fact) -> tuple[datetime, int, str]:
-    """Facts of one instant: the program first, then what happened, then what was decided on it."""
-    return fact.time, _RANK[type(fact)], fact.id
+    """Facts of one instant: the program first, then what happened, then what was decided on it.
+
+    A program that ends makes room for the one that takes its place.
+    """
+    rank = _RANK[type(fact)]
+    if isinstance(fact, ProgramFact) and fact.status == "ended":
+        rank -= 1
+    return fact.time, rank, fact.id
 
 
 def session_fact(event_id: str, time: datetime, data: SessionReported) -> SessionFact:

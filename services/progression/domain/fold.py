@@ -1,25 +1,36 @@
 """Folds facts in order of time, whatever the order in which they came; timers that fall due in between too.
 
 Folding to an instant and then further is the same as folding there at once, so that timers and late
-facts commute.
+facts commute. Input comes before the clock: a timer that is due at the very instant of a fact runs after it.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from services.progression.domain.fact import CheckinFact, Fact, FlagFact, ProgramFact, SessionFact, order
+from services.progression.domain.review import assessment_now, turn_at
 from services.progression.domain.schedule import next_due, tick
-from services.progression.domain.state import Escalation, KnownEscalation, Snapshot, State
+from services.progression.domain.state import Escalation, KnownEscalation, Left, Snapshot, State
 from services.progression.domain.step import apply, count_late
+from services.progression.domain.tolerance import note_tolerance
 from services.progression.domain.turn import Output, Turn
 from shared.protocol.library import Protocols
 
 WINDOW_LIMIT = 256
 KNOWN_LIMIT = 64
 BOOK_LIMIT = 8
+LEFT_LIMIT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An escalation with the snapshot of the step that raised it, or added to it."""
+
+    escalation: Escalation
+    snapshot: Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,8 @@ class Folded:
     outputs: tuple[Output, ...]
     again: bool
     """Folded anew from the base: most of what was said has been said before."""
+    moments: Mapping[str, Moment] = field(default_factory=dict)
+    """The last change of each escalation, by reason: what the decision to raise it read."""
 
 
 def is_late(state: State, time: datetime) -> bool:
@@ -40,12 +53,15 @@ def is_late(state: State, time: datetime) -> bool:
 def fold(
     state: State,
     facts: Sequence[Fact],
-    until: datetime,
+    until: datetime | None,
     protocols: Protocols,
     subject: str,
     late_window: timedelta,
 ) -> Folded:
-    """Takes facts into the window and brings the head up to `until`."""
+    """Takes facts into the window and brings the head up to them, and to `until`, the timers due then included.
+
+    A timer that is due later, or at the instant of the newest fact, waits for the next wake.
+    """
     known = {(type(fact), fact.id) for fact in state.window}
     fresh = sorted({(type(f), f.id): f for f in facts if (type(f), f.id) not in known}.values(), key=order)
     # Where an event counts in full at last, the red flags that it was heard for before are part of it.
@@ -60,19 +76,27 @@ def fold(
     follows = not heard_before and all(
         (not state.window or order(fact) > order(state.window[-1]))
         and (state.head.clock is None or fact.time >= state.head.clock)
+        and (state.head.ticked is None or fact.time > state.head.ticked)
         for fact in fresh
     )
     state = replace(state, window=tuple(sorted([*state.window, *fresh], key=order)), newest=newest)
-    heard: list[Escalation] = []
+    heard = Heard()
     if follows:
-        head, outputs = _run(state.head, fresh, until, state, protocols, subject, heard)
-        state = _roll(replace(state, head=head), protocols, subject, late_window)
+        head, outputs = _run(state.head, fresh, state, protocols, subject, heard)
     else:
         state = _roll(state, protocols, subject, late_window)
-        head, outputs = _run(state.base, state.window, until, state, protocols, subject, heard)
-        state = replace(state, head=head)
-    state = replace(state, known=_remember(state.known, heard))
-    return Folded(_forget(state), tuple(outputs), not follows)
+        head, outputs = _run(state.base, state.window, state, protocols, subject, heard)
+    reached = max([one for one in (until, state.reached) if one is not None], default=None)
+    if reached is not None:
+        head = _advance(head, reached, state, protocols, subject, heard, outputs, inclusive=True)
+        state = replace(state, reached=reached)
+    state = _roll(replace(state, head=head), protocols, subject, late_window)
+    state = replace(
+        state,
+        known=_remember(state.known, heard.escalations),
+        left=_leave(state, heard.left, protocols, subject),
+    )
+    return Folded(_forget(state), tuple(outputs), not follows, heard.moments)
 
 
 def count(state: State, fact: SessionFact | CheckinFact, protocols: Protocols, subject: str) -> State:
@@ -88,24 +112,42 @@ def count(state: State, fact: SessionFact | CheckinFact, protocols: Protocols, s
     return replace(state, base=counted(state.base), head=counted(state.head))
 
 
+class Heard:
+    """What was open on the way, for the state to remember and for the world to be told of."""
+
+    def __init__(self) -> None:
+        self.escalations: list[Escalation] = []
+        self.moments: dict[str, Moment] = {}
+        self.left: dict[str, Snapshot] = {}
+        """Programs that another one replaced, as they last stood."""
+
+    def listen(self, before: Snapshot, after: Snapshot) -> None:
+        if before.program_id is not None and before.program_id != after.program_id:
+            self.left[before.program_id] = before
+        if after.open is before.open:
+            return
+        self.escalations.extend(after.open)
+        for one in after.open:
+            if before.escalation(one.reason) != one:
+                self.moments[one.reason] = Moment(one, after)
+
+
 def _run(
     s: Snapshot,
     facts: Sequence[Fact],
-    until: datetime,
     state: State,
     protocols: Protocols,
     subject: str,
-    heard: list[Escalation],
+    heard: Heard,
 ) -> tuple[Snapshot, list[Output]]:
     outputs: list[Output] = []
     for fact in facts:
         s = _advance(s, fact.time, state, protocols, subject, heard, outputs)
         turn = Turn(s, state.books, protocols, subject, fact.time, fact.id)
         apply(turn, fact)
-        s = replace(turn.s, clock=fact.time if s.clock is None else max(s.clock, fact.time))
-        heard.extend(s.open)
-        outputs.extend(turn.outputs)
-    return _advance(s, until, state, protocols, subject, heard, outputs), outputs
+        clock = fact.time if s.clock is None else max(s.clock, fact.time)
+        s = _end(turn, s, heard, outputs, clock=clock)
+    return s, outputs
 
 
 def _advance(
@@ -114,18 +156,28 @@ def _advance(
     state: State,
     protocols: Protocols,
     subject: str,
-    heard: list[Escalation],
+    heard: Heard,
     outputs: list[Output],
+    *,
+    inclusive: bool = False,
 ) -> Snapshot:
-    """Lets everything happen that is due by then."""
-    while (due := next_due(s, protocols.progression)) is not None and due[0] <= until:
+    """Lets everything happen that is due before then, and with `inclusive` what is due at that very instant."""
+    while (due := next_due(s, protocols.progression)) is not None and (
+        due[0] < until or (inclusive and due[0] == until)
+    ):
         at, kind = due
         turn = Turn(s, state.books, protocols, subject, at, f"{kind}:{at.isoformat()}")
         tick(turn, kind)
-        s = replace(turn.s, clock=at)
-        heard.extend(s.open)
-        outputs.extend(turn.outputs)
+        s = _end(turn, s, heard, outputs, clock=at, ticked=at)
     return s
+
+
+def _end(turn: Turn, before: Snapshot, heard: Heard, outputs: list[Output], **clocks: datetime) -> Snapshot:
+    note_tolerance(turn, before)
+    after: Snapshot = replace(turn.s, **clocks)
+    heard.listen(before, after)
+    outputs.extend(turn.outputs)
+    return after
 
 
 def _roll(state: State, protocols: Protocols, subject: str, late_window: timedelta) -> State:
@@ -140,7 +192,8 @@ def _roll(state: State, protocols: Protocols, subject: str, late_window: timedel
         cutoff = max(cutoff, old[-1].time)
     if state.cutoff is not None and cutoff <= state.cutoff:
         return state
-    base, _ = _run(state.base, old, cutoff, state, protocols, subject, [])
+    base, outputs = _run(state.base, old, state, protocols, subject, Heard())
+    base = _advance(base, cutoff, state, protocols, subject, Heard(), outputs)
     return replace(state, base=base, cutoff=cutoff, window=state.window[len(old) :])
 
 
@@ -151,6 +204,20 @@ def _remember(known: tuple[KnownEscalation, ...], heard: list[Escalation]) -> tu
         flags = tuple(sorted({*(had.flags if had else ()), *one.flags}))
         found[one.escalation_id] = KnownEscalation(one.escalation_id, one.reason, flags)
     return tuple(found.values())[-KNOWN_LIMIT:]
+
+
+def _leave(state: State, left: dict[str, Snapshot], protocols: Protocols, subject: str) -> tuple[Left, ...]:
+    found = {one.program_id: one for one in state.left}
+    for program_id, snapshot in left.items():
+        book = state.book(program_id, snapshot.version)
+        if book is None or snapshot.clock is None:
+            continue
+        assessment = assessment_now(turn_at(snapshot, state.books, protocols, subject, snapshot.clock))
+        if assessment is not None:
+            phase_id = snapshot.stands[0].phase_id if snapshot.stands else book.phase_id
+            response = assessment.response.model_dump_json().encode()
+            found[program_id] = Left(program_id, phase_id, book.protocols[0], response)
+    return tuple(found.values())[-LEFT_LIMIT:]
 
 
 def _forget(state: State) -> State:

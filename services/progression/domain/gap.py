@@ -32,16 +32,19 @@ def lighten_for_gap(turn: Turn) -> None:
     if gap is None or gap.step == reached:
         return
     rule = rules.gap.steps[gap.step - 1]
-    current = turn.s.tracks
-    known = {track.dose.exercise_id for track in current}
-    turn.set(tracks=tuple(track for track in gap.tracks if track.dose.exercise_id in known) or current)
     words = f"Over {rule.missed_days} days of training were missed: {round(100 * (1 - rule.load_factor))} % less load."
-    lighten_all(turn, rule.load_factor, "P18", words, levels_back=rule.steps_back)
-    went_back = any(one.phases_back for one in rules.gap.steps[reached : gap.step]) and not any(
-        one.phases_back for one in rules.gap.steps[:reached]
-    )
-    if went_back:
-        retreat(turn, "P18")
+    was_back = any(one.phases_back for one in rules.gap.steps[:reached])
+    if was_back:
+        # The earlier phase has its own light doses: only what this step takes off beyond the last one.
+        beyond = rule.load_factor / rules.gap.steps[reached - 1].load_factor
+        if beyond < 1:
+            lighten_all(turn, beyond, "P18", words)
+    else:
+        before_gap = {track.dose.exercise_id: track for track in gap.tracks}
+        turn.set(tracks=tuple(before_gap.get(track.dose.exercise_id, track) for track in turn.s.tracks))
+        lighten_all(turn, rule.load_factor, "P18", words, levels_back=rule.steps_back)
+        if any(one.phases_back for one in rules.gap.steps[reached : gap.step]):
+            retreat(turn, "P18")
     turn.say("P18", words)
     turn.turning_point = f"A session within {rule.missed_days} missed days would have kept the load."
     if rule.screen_again:

@@ -105,16 +105,21 @@ def is_at_top(dose: Dose, span: Span) -> bool:
     return dose.reps >= span.reps_high
 
 
-def raise_within_range(track: Track, span: Span, now: datetime, rules: ProgressionRules) -> Step | None:
+def raise_within_range(
+    track: Track, span: Span, exercise: Exercise, now: datetime, rules: ProgressionRules
+) -> Step | None:
     """More seconds of hold, else more repetitions; None where the week's cap leaves no room.
 
     Source: P08, P11.
     """
     dose, double = track.dose, rules.double_progression
     if dose.hold_s is not None and span.hold_high_s is not None and dose.hold_s < span.hold_high_s:
-        raised = replace(dose, hold_s=min(dose.hold_s + double.hold_step_s, span.hold_high_s))
-        what = f"hold from {dose.hold_s:g} to {raised.hold_s:g} seconds"
-        smallest = dose.sets * dose.reps * double.hold_step_s
+        longer = double.hold_step_s
+        if exercise.kind == "aerobic":
+            longer = _aerobic_step_s(dose.hold_s, rules)
+        raised = replace(dose, hold_s=min(dose.hold_s + longer, span.hold_high_s))
+        what = _time_words(dose.hold_s, raised.hold_s or 0.0, exercise)
+        smallest = dose.sets * dose.reps * longer
     elif dose.reps < span.reps_high:
         raised = replace(dose, reps=min(dose.reps + double.reps_step, span.reps_high))
         what = f"repetitions from {dose.reps} to {raised.reps}"
@@ -241,6 +246,19 @@ def spacing_hours(dose: Dose, exercise: Exercise | None, rules: ProgressionRules
     if exercise.kind == "isotonic" and exercise.loads and dose.target_rpe >= rules.spacing.heavy_from_rpe:
         return rules.spacing.heavy_hours
     return None
+
+
+def _aerobic_step_s(time_s: float, rules: ProgressionRules) -> float:
+    """A share of the time up to a whole step, one step at least: what ends between two steps ends on one."""
+    whole = rules.aerobic.whole_s
+    longer_s = max(time_s * rules.aerobic.step_share, whole)
+    return (time_s + longer_s + 1e-9) // whole * whole - time_s
+
+
+def _time_words(before_s: float, after_s: float, exercise: Exercise) -> str:
+    if exercise.kind == "aerobic":
+        return f"time from {before_s / 60:.3g} to {after_s / 60:.3g} minutes"
+    return f"hold from {before_s:g} to {after_s:g} seconds"
 
 
 def _week_ago(track: Track, now: datetime) -> DoseMark:

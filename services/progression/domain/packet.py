@@ -29,6 +29,9 @@ class Tried(msgspec.Struct, frozen=True):
     highest: str
     """The hardest dose that was tolerated, in words: `3 sets of 8 with 20 kg`."""
     times_reduced: int
+    """By symptoms."""
+    highest_was_tolerated: bool = True
+    """False: the dose prescribed now, which no good session with its morning has shown to be tolerated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +54,19 @@ def assemble(
     verdict: Verdict,
     tried: tuple[Tried, ...],
     modifiers: tuple[str, ...],
+    *,
+    weeks: int,
 ) -> Packet:
-    """The packet; equal arguments give equal bytes. `condition_names` and `courses` in the program's order."""
+    """The packet; equal arguments give equal bytes. `condition_names` and `courses` in the program's order.
+
+    `weeks`: of the course that is judged; `adherence` is of it, too.
+    """
     return Packet(
-        sbar=_sbar(condition_names, adherence, adequate, assessment, verdict),
+        sbar=_sbar(condition_names, weeks, adherence, adequate, verdict),
         options=options_for(courses, assessment.response.week, modifiers),
-        evidence=_evidence(condition_names, protocols, statistic, adherence, adequate, assessment, verdict, tried),
+        evidence=_evidence(
+            condition_names, weeks, protocols, statistic, adherence, adequate, assessment, verdict, tried
+        ),
     )
 
 
@@ -80,18 +90,17 @@ def options_for(courses: tuple[Course, ...], week: int, modifiers: tuple[str, ..
 
 def _sbar(
     names: tuple[str, ...],
+    weeks: int,
     adherence: AdherenceFigures,
     adequate: AdequateCourse,
-    assessment: Assessment,
     verdict: Verdict,
 ) -> Sbar:
-    week = assessment.response.week
     diagnosis = " and ".join(names).lower()
     found = [item for item in verdict.rule_out if item.result == "found"]
     open_items = [item for item in verdict.rule_out if item.result == "for_the_clinician"]
     other = "".join(f" {item.statement}: {item.detail}" for item in found)
     return Sbar(
-        situation=f"After {week} weeks, exercise care for {diagnosis} has not helped by what matters to patients.",
+        situation=f"After {weeks} weeks, exercise care for {diagnosis} has not helped by what matters to patients.",
         background=f"Working diagnosis: {diagnosis}. {adherence.sessions_done} sessions were done of "
         f"{adherence.sessions_due} due{_percent(adherence.adherence)}, in {adherence.weeks_active} weeks; the "
         f"adequate course is {adequate.min_sessions} sessions over {adequate.min_weeks} weeks.{_effort(verdict)}",
@@ -104,6 +113,7 @@ def _sbar(
 
 def _evidence(
     names: tuple[str, ...],
+    weeks: int,
     protocols: tuple[ProtocolRef, ...],
     statistic: Statistic,
     adherence: AdherenceFigures,
@@ -117,7 +127,7 @@ def _evidence(
     return {
         "verdict": verdict.kind,
         "rule": verdict.rule,
-        "weeks": response.week,
+        "weeks": weeks,
         "working_diagnosis": list(names),
         "protocols": [{"id": ref.id, "version": ref.version} for ref in protocols],
         "dose": {
@@ -158,7 +168,15 @@ def _evidence(
             }
             for c in verdict.criteria
         ],
-        "tried": [{"exercise": t.name, "highest": t.highest, "times_reduced": t.times_reduced} for t in tried],
+        "tried": [
+            {
+                "exercise": t.name,
+                "highest": t.highest,
+                "highest_was_tolerated": t.highest_was_tolerated,
+                "times_reduced": t.times_reduced,
+            }
+            for t in tried
+        ],
         "rule_out": [
             {"item": i.item, "statement": i.statement, "result": i.result, "detail": i.detail} for i in verdict.rule_out
         ],

@@ -68,6 +68,18 @@ def meaningful_points(baseline: float, rules: TrendRules) -> float:
     return max(points, rules.measurement_error_points)
 
 
+def probability_of_rating(statistic: Statistic, course: Course, instrument: str) -> float | None:
+    """That the true rating of change exceeds what matters, where it and not pain is read. Source: O07, S15."""
+    rules, points = course.trend, vocabulary().instruments[instrument].mic_points
+    series = statistic.of(instrument)
+    if series is None or series.last is None or points is None:
+        return None
+    recent = tuple(w for w in series.weeks if w.week > series.weeks[-1].week - rules.recent_weeks)
+    # A rating starts from no change, not from the level of pain that patients begin with.
+    now = _line(((w.week - recent[-1].week, w.mean) for w in recent), rules, mean=0.0)
+    return round(0.5 * (1 + erf((now.level - points) / sqrt(2 * now.level_variance))), 4)
+
+
 def _probability(baseline: float, now: _Line, rules: TrendRules) -> float:
     before = _line([(0.0, baseline)], rules)
     improvement = before.level - now.level - meaningful_points(baseline, rules)
@@ -87,6 +99,7 @@ def _slope(series: Series, rules: TrendRules) -> float | None:
         m.y / 1000 + (series.baseline or 0.0),
         m.xy / (1000 * MINUTES_PER_WEEK),
         rules,
+        rules.level_mean_points,
     )
     return line.slope
 
@@ -98,19 +111,19 @@ def _session_slope(statistic: Statistic, rules: TrendRules) -> float | None:
     return _line(((w.week - weeks[-1].week, w.pain_mean) for w in weeks), rules).slope
 
 
-def _line(points: Iterable[tuple[float, float]], rules: TrendRules) -> _Line:
+def _line(points: Iterable[tuple[float, float]], rules: TrendRules, mean: float | None = None) -> _Line:
     n, x, xx, y, xy = 0, 0.0, 0.0, 0.0, 0.0
     for at, value in points:
         n, x, xx, y, xy = n + 1, x + at, xx + at * at, y + value, xy + at * value
-    return _posterior(n, x, xx, y, xy, rules)
+    return _posterior(n, x, xx, y, xy, rules, rules.level_mean_points if mean is None else mean)
 
 
-def _posterior(n: int, x: float, xx: float, y: float, xy: float, rules: TrendRules) -> _Line:
+def _posterior(n: int, x: float, xx: float, y: float, xy: float, rules: TrendRules, mean: float) -> _Line:
     """The line through n >= 1 points. Priors stand at the points' centre, so that flat pain has no slope."""
     error = 1 / rules.measurement_error_points**2
     level_precision = 1 / rules.level_sd_points**2 + n * error
     slope_precision = 1 / rules.slope_sd_per_week**2 + (xx - x * x / n) * error
-    level = (rules.level_mean_points / rules.level_sd_points**2 + y * error) / level_precision
+    level = (mean / rules.level_sd_points**2 + y * error) / level_precision
     slope = (xy - x * y / n) * error / slope_precision
     centre = x / n
     return _Line(

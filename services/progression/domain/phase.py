@@ -1,25 +1,25 @@
 """When a phase is left, and what the next one brings."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from msgspec.structs import replace
 
 from services.progression.domain.adherence import figures
-from services.progression.domain.book import Book, Dose
-from services.progression.domain.load import Track, mark
+from services.progression.domain.book import Dose
+from services.progression.domain.circumstance import is_start_program, modifiers_of
+from services.progression.domain.circumstance import leading as leading
+from services.progression.domain.fact import SessionFact
+from services.progression.domain.light import obstacle
+from services.progression.domain.load import Track, mark, volume_of
+from services.progression.domain.selection import exercises_of_phase, fill_session, follow_days
+from services.progression.domain.start import begin_track, starting_dose
 from services.progression.domain.state import Stand
 from services.progression.domain.statistic import baseline_of, week_of
 from services.progression.domain.turn import Turn
+from shared.event.adjustment import ChangeKind
 from shared.event.vocabulary import vocabulary
+from shared.protocol.modifier import phase_factor
 from shared.protocol.program import Criterion, PhaseRules
-
-
-def leading(turn: Turn) -> Stand | None:
-    """The condition that progresses: the first one not yet in its last phase. The others hold. Source: M1-M9."""
-    for stand in turn.s.stands:
-        if _following(turn, stand) is not None:
-            return stand
-    return None
 
 
 def read_criteria(turn: Turn) -> None:
@@ -36,19 +36,34 @@ def read_criteria(turn: Turn) -> None:
     _set_stand(turn, replace(stand, met=stand.met + 1 if met else 0))
 
 
+def count_for_phase(turn: Turn, fact: SessionFact) -> None:
+    """Counts a session for each condition of whose phase enough was really done. Source: P16."""
+    share = turn.protocols.progression.advance.performed_share
+    done = {one.exercise_id for one in fact.exercises if not one.skipped}
+    prescribed = {track.dose.exercise_id for track in turn.s.tracks}
+    stands = []
+    for stand in turn.s.stands:
+        rules = turn.phase_rules(stand.condition_id, stand.phase_id)
+        listed = {one.exercise_id for one in rules.exercises} if rules else set()
+        asked = prescribed & listed or prescribed
+        counts = bool(asked) and len(asked & done) >= share * len(asked)
+        stands.append(replace(stand, sessions=stand.sessions + 1) if counts else stand)
+    turn.set(stands=tuple(stands))
+
+
 def advance(turn: Turn) -> bool:
     """Leaves the phase where everything allows it. True where it did.
 
     Source: P16.
     """
     stand = leading(turn)
-    if stand is None or turn.book is None:
-        return False
+    if stand is None or turn.book is None or is_start_program(turn):
+        return False  # an undetermined condition is examined before anything follows its phases (UND)
     rules, following = turn.phase_rules(stand.condition_id, stand.phase_id), _following(turn, stand)
     need = turn.protocols.progression.advance
     if rules is None or following is None or stand.met < need.checkins or stand.sessions < need.sessions:
         return False
-    if turn.at - stand.since < timedelta(weeks=rules.min_weeks):
+    if obstacle(turn) is not None or turn.at - stand.since < least_time(turn, rules):
         return False
     adherence = figures(turn.s.adherence).adherence if turn.s.adherence else None
     if adherence is not None and adherence < need.adherence:
@@ -60,9 +75,15 @@ def advance(turn: Turn) -> bool:
     turn.say("P16", f"The criteria to leave the phase “{rules.name}” were met at {stand.met} check-ins in a row.")
     if unseen:
         turn.say("P16", f"No report can show these, a clinician should check them: {'; '.join(unseen)}.")
-    _set_stand(turn, Stand(stand.condition_id, following.phase_id, turn.at))
-    _enter(turn, following, "P16", f"The phase “{following.name}” begins.")
+    entered = Stand(stand.condition_id, following.phase_id, turn.at)
+    _set_stand(turn, entered)
+    _enter(turn, entered, following, "P16", f"The phase “{following.name}” begins.")
     return True
+
+
+def least_time(turn: Turn, phase: PhaseRules) -> timedelta:
+    """In a phase before it may be left; slower healers stay longer. Source: S02, S08, S10, S15."""
+    return timedelta(weeks=phase.min_weeks * phase_factor(modifiers_of(turn)))
 
 
 def retreat(turn: Turn, rule: str) -> bool:
@@ -76,8 +97,9 @@ def retreat(turn: Turn, rule: str) -> bool:
         if not earlier:
             continue
         previous = max(earlier, key=lambda p: p.number)
-        _set_stand(turn, Stand(stand.condition_id, previous.phase_id, turn.at))
-        _enter(turn, previous, rule, f"After the gap, care goes on from the phase “{previous.name}”.")
+        entered = Stand(stand.condition_id, previous.phase_id, turn.at)
+        _set_stand(turn, entered)
+        _enter(turn, entered, previous, rule, f"After the gap, care goes on from the phase “{previous.name}”.")
         return True
     return False
 
@@ -96,79 +118,61 @@ def is_met(turn: Turn, criterion: Criterion) -> bool:
             return len(answered) == criterion.count and all(note.is_settled for note in answered)
         case "symptom_absent":
             days = criterion.days or 7
-            if criterion.symptom == "night_pain_increased":
-                return not any(turn.at - night < timedelta(days=days) for night in s.nights)
-            if criterion.symptom in ("distal_spread", "paraesthesia"):
-                return s.unfit == 0
-            return not any(note.time > turn.at - timedelta(days=days) and note.light == "red" for note in s.notes)
+            last_heard = dict(s.heard).get(criterion.symptom or "")
+            return last_heard is None or turn.at - last_heard >= timedelta(days=days)
         case "week_at_least":
             return s.statistic is not None and week_of(s.statistic, turn.at) >= value
     return _instrument_met(turn, criterion)
 
 
-def is_allowed(turn: Turn, exercise_id: str) -> bool:
-    """No treated condition excludes it at the number of its current phase. Source: CONSTRAINT."""
-    exercise = turn.protocols.exercises.exercises.get(exercise_id)
-    if exercise is None:
-        return False
-    for stand in turn.s.stands:
-        rules = turn.phase_rules(stand.condition_id, stand.phase_id)
-        earliest = exercise.earliest_phase.get(stand.condition_id)
-        if rules is None or earliest is None or rules.number < earliest:
-            return False
-    return exercise_id not in turn.s.stopped_exercises
-
-
-def planned_dose(book: Book, phase_id: str, exercise_id: str) -> Dose | None:
-    """As the planner laid it out, in the phase first, else in any."""
-    phase = book.phase(phase_id)
-    phases = [phase, *book.phases] if phase else list(book.phases)
-    return next((dose for one in phases for dose in one.doses if dose.exercise_id == exercise_id), None)
-
-
-def begin_track(dose: Dose, at: datetime) -> Track:
-    return mark(Track(dose), at)
-
-
-def _enter(turn: Turn, phase: PhaseRules, rule: str, because: str) -> None:
-    """The new phase's exercises, the essential ones first, beside those of the conditions that hold."""
-    book = turn.book
-    planned = book.phase(phase.phase_id) if book else None
-    if book is None or planned is None:
-        return  # the planner laid out no such phase: the exercises stay as they are
-    essential = {one.exercise_id for one in phase.exercises if one.essential}
-    doses = sorted(
-        (dose for dose in planned.doses if is_allowed(turn, dose.exercise_id)),
-        key=lambda dose: dose.exercise_id not in essential,
-    )
-    if not doses:
-        return
-    held = _held_exercises(turn, book, phase.phase_id)
+def _enter(turn: Turn, stand: Stand, phase: PhaseRules, rule: str, because: str) -> None:
+    """The new phase's exercises beside those of the conditions that hold; what is known goes on with its load."""
     kept = {track.dose.exercise_id: track for track in turn.s.tracks}
-    tracks = [track for track in turn.s.tracks if track.dose.exercise_id in held]
-    room = max(turn.protocols.progression.advance.exercises_at_most, len(book.doses))
-    for dose in doses:
-        if len(tracks) >= room or dose.exercise_id in held & kept.keys():
-            continue
-        track = kept.get(dose.exercise_id)
-        if track is None:
-            track = begin_track(dose, turn.at)
-            turn.change(dose.exercise_id, "introduce", None, dose, rule, because)
-        tracks.append(track)
-    for exercise_id in sorted(kept.keys() - {track.dose.exercise_id for track in tracks}):
+    tracks = []
+    for exercise_id in exercises_of_phase(turn, stand, phase):
+        dose = starting_dose(turn, exercise_id)
+        track = kept.get(exercise_id)
+        if track is not None:
+            tracks.append(_carry_over(turn, track, dose, phase, rule, because))
+        elif dose is not None:
+            turn.change(exercise_id, "introduce", None, dose, rule, because)
+            tracks.append(begin_track(dose, turn.at))
+    turn.set(tracks=tuple(tracks), pending=None)
+    fill_session(turn, rule, because)
+    for exercise_id in sorted(kept.keys() - {track.dose.exercise_id for track in turn.s.tracks}):
         words = f"{because} It no longer holds this exercise."
         turn.change(exercise_id, "stop", kept[exercise_id].dose, None, rule, words)
-    turn.set(tracks=tuple(tracks), pending=None)
+    follow_days(turn)
 
 
-def _held_exercises(turn: Turn, book: Book, entered: str) -> set[str]:
-    """Exercises of the current phases of the other treated conditions."""
-    found: set[str] = set()
-    for stand in turn.s.stands:
-        phase = book.phase(stand.phase_id)
-        if phase is not None and stand.phase_id != entered:
-            found.update(dose.exercise_id for dose in phase.doses if is_allowed(turn, dose.exercise_id))
-    return found
+def _carry_over(turn: Turn, track: Track, begins: Dose | None, phase: PhaseRules, rule: str, because: str) -> Track:
+    """An exercise that the new phase lists too: its days, tempo and effort follow the phase, its load stays.
+
+    Sets and repetitions follow one at a time, by no more than a week may add; back in an earlier phase
+    nothing rises. Source: P11, P18.
+    """
+    before, is_forward = track.dose, rule == "P16"
+    if begins is None or all(one.exercise_id != before.exercise_id for one in phase.exercises):
+        return track
+    dose = replace(
+        before,
+        days_per_week=begins.days_per_week if is_forward else min(before.days_per_week or 7, begins.days_per_week or 7),
+        times_per_day=begins.times_per_day if is_forward or before.times_per_day else None,
+        target_rpe=begins.target_rpe if is_forward else min(before.target_rpe, begins.target_rpe),
+        tempo=begins.tempo,
+        rest_s=begins.rest_s,
+    )
+    if (dose.hold_s is None) == (begins.hold_s is None):
+        asked = replace(dose, sets=begins.sets, reps=begins.reps, hold_s=begins.hold_s)
+        risen = (asked.sets > dose.sets) + (asked.reps > dose.reps) + ((asked.hold_s or 0) > (dose.hold_s or 0))
+        rise = turn.protocols.progression.cap.per_week if is_forward else 0.0
+        if risen <= is_forward and volume_of(asked) <= volume_of(before) * (1 + rise) + 1e-9:
+            dose = asked
+    if dose == before:
+        return track
+    kind: ChangeKind = "progress" if volume_of(dose) > volume_of(before) else "hold"
+    turn.change(dose.exercise_id, kind, before, dose, rule, f"{because} This exercise goes on in its way.")
+    return mark(replace(track, dose=dose, at_top=0), turn.at)
 
 
 def _instrument_met(turn: Turn, criterion: Criterion) -> bool:

@@ -1,12 +1,15 @@
 """What the world is told: what the newest facts said, and what stands otherwise than it was told before."""
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
 from services.progression.domain.explain import adjustment_of, changed_program, raised, reached_goal
 from services.progression.domain.fact import SessionFact
-from services.progression.domain.fold import Folded
+from services.progression.domain.fold import Folded, Moment
 from services.progression.domain.state import (
     Escalation,
+    Left,
     Published,
     RaisedEscalation,
     Snapshot,
@@ -15,14 +18,16 @@ from services.progression.domain.state import (
 )
 from services.progression.domain.turn import Adjusted, Output, Rewritten, worse
 from shared.decision import Draft, Numbering
+from shared.event.adjustment import LoadAdjusted, Response
 from shared.event.escalation import EscalationResolved
+from shared.event.explanation import ProtocolRef
 from shared.protocol.library import Protocols
 
 
 def publish(folded: Folded, arrived: set[str], protocols: Protocols, subject: str) -> tuple[State, tuple[Draft, ...]]:
     """The drafts, and the state that remembers them. Red flags come first."""
     state = folded.state
-    drafts = [*_escalations(state, protocols, subject)]
+    drafts = [*_escalations(state, folded.moments, protocols, subject)]
     published = replace(state.published, open=_told(state))
     status, version = published.status, published.version
     for output, repeated in _chosen(folded, arrived):
@@ -49,8 +54,14 @@ def publish(folded: Folded, arrived: set[str], protocols: Protocols, subject: st
 
 
 def repeat_late(state: State, fact: SessionFact, protocols: Protocols, subject: str) -> tuple[Draft, ...]:
-    """The adjustment of a session after the late window: the prescription in force, and no change."""
+    """The adjustment of a session after the late window: the prescription in force, and no change.
+
+    For a program that another one has replaced nothing is in force.
+    """
     s = state.head
+    left = next((one for one in state.left if one.program_id == fact.program_id), None)
+    if left is not None and fact.program_id != s.program_id:
+        return (_of_left(left, fact),)
     book = state.book(s.program_id, s.version)
     if book is None or fact.program_id != s.program_id:
         return ()
@@ -69,6 +80,26 @@ def repeat_late(state: State, fact: SessionFact, protocols: Protocols, subject: 
     )
     draft = _adjusted(said, protocols, subject, False)
     return (draft,) if draft is not None else ()
+
+
+def _of_left(left: Left, fact: SessionFact) -> Draft:
+    because = "Another program has taken the place of this one: no load follows from this session."
+    payload = LoadAdjusted(
+        program_id=left.program_id,
+        session_id=fact.session_id,
+        checkin_id=None,
+        phase_id=left.phase_id,
+        prescription_seq=0,
+        changes=(),
+        prescription=(),
+        response=Response.model_validate_json(left.response),
+        late=True,
+        protocol=ProtocolRef(id=left.protocol[0], version=left.protocol[1]),
+        rationale=because,
+        references=("P18",),
+        turning_point="A session of the program in force would have counted toward its load.",
+    )
+    return Draft(payload, fact.time, f"adjusted:{fact.id}", Numbering.CURRENT)
 
 
 def _chosen(folded: Folded, arrived: set[str]) -> list[tuple[Output, bool]]:
@@ -136,16 +167,21 @@ def _id_of(one: Escalation, published: Published) -> str:
     return next((old.escalation_id for old in published.open if old.reason == one.reason), one.escalation_id)
 
 
-def _escalations(state: State, protocols: Protocols, subject: str) -> list[Draft]:
-    """What is open now against what was told: new, worse, or closed."""
+def _escalations(state: State, moments: Mapping[str, Moment], protocols: Protocols, subject: str) -> list[Draft]:
+    """What is open now against what was told: new, worse, or closed.
+
+    The evidence is that of the moment at which it was raised, whatever the same fold learned after it.
+    """
     s, told = state.head, {one.reason: one for one in state.published.open}
-    book = state.book(s.program_id, s.version)
     drafts: list[Draft] = []
     for one in sorted(s.open, key=lambda e: (e.reason != "red_flag", e.reason)):
         old = told.get(one.reason)
         if old is not None and not worse(one.severity, old.severity) and set(one.flags) <= set(old.flags):
             continue
-        payload = raised(one, _id_of(one, state.published), s, book, protocols, subject)
+        moment = moments.get(one.reason)
+        then = moment.snapshot if moment is not None and moment.escalation == one else s
+        book = state.book(then.program_id, then.version) or state.book(s.program_id, s.version)
+        payload = raised(one, _id_of(one, state.published), then, book, protocols, subject)
         count = len(one.flags)
         drafts.append(Draft(payload, one.updated_at, f"raised:{one.reason}:{one.severity}:{count}"))
     still = {one.reason for one in s.open}

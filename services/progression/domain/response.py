@@ -1,7 +1,7 @@
 """How care is going, as `care.load.adjusted` tells it. Source: §6.1 as NR, P22 and F.* of the condition."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.progression.domain.adherence import AdherenceFigures
 from services.progression.domain.change import (
@@ -9,13 +9,14 @@ from services.progression.domain.change import (
     expected_change,
     missed_checkpoint,
     pain_change,
+    primary_change,
     stands_still,
-    weekly_rise,
 )
 from services.progression.domain.goal import GoalState, long_term_reached
-from services.progression.domain.pain_trend import pain_trend
+from services.progression.domain.pain_trend import pain_trend, probability_of_rating
 from services.progression.domain.statistic import PAIN, Statistic, week_of
-from services.progression.domain.verdict import Verdict
+from services.progression.domain.trend import Rise
+from services.progression.domain.verdict import MEASURED, Verdict
 from shared.event.adjustment import MinimalImportantChange, Response, ResponseStatus
 from shared.event.program import AdequateCourse
 from shared.event.vocabulary import vocabulary
@@ -60,20 +61,28 @@ def assess(
     in_flare: bool,
     failed_open: bool,
     verdict: Verdict | None = None,
+    rising: Rise | None = None,
+    modifiers: tuple[str, ...] = (),
+    started_at: datetime | None = None,
 ) -> Assessment:
     """The response by `now` (event time).
 
     `failed_open`: that escalation is open; nothing else gives the status `failed_conservative_care`.
     `verdict`: what `verdict.judge` says now; it matters from the review on, None before is fine.
+    `rising`: what `trend.rise` says now. `started_at`: the program's start, where the statistic begins later.
     """
+    primary = course.primary_for(modifiers)
     found = (
         _flagged(in_flare=in_flare, failed_open=failed_open)
         or _resolved(statistic, goals, course, now)
-        or _worse(statistic, course, now)
-        or _course_so_far(statistic, adherence, course, adequate, verdict, now)
+        or _worse(statistic, course, rising, now)
+        or _course_so_far(statistic, adherence, course, adequate, verdict, primary, now)
     )
     trend = pain_trend(statistic, course)
-    pain = vocabulary().instruments[PAIN]
+    probability = trend.probability_of_meaningful_change
+    measure = vocabulary().instruments[primary]
+    if primary != PAIN:
+        probability = probability_of_rating(statistic, course, primary)
     return Assessment(
         status=found.status,
         rule=found.rule,
@@ -81,19 +90,19 @@ def assess(
         turning_point=found.turning_point,
         response=Response(
             status=found.status,
-            week=week_of(statistic, now),
+            week=week_of(statistic, now) if started_at is None else max(0, (now - started_at) // timedelta(weeks=1)),
             sessions_done=adherence.sessions_done,
             adherence=adherence.adherence,
             adherence_4w=adherence.adherence_4w,
             pain_trend_per_week=trend.slope_per_week,
-            probability_of_meaningful_change=trend.probability_of_meaningful_change,
+            probability_of_meaningful_change=probability,
             minimal_important_change=MinimalImportantChange(
-                instrument=PAIN, points=float(pain.mic_points or 0), percent=pain.mic_percent
+                instrument=primary, points=float(measure.mic_points or 0), percent=measure.mic_percent
             ),
         ),
-        references=tuple(sorted({found.rule, pain.evidence})),
+        references=tuple(sorted({found.rule, measure.evidence})),
         pain_change_points=_rounded(pain_change(statistic, course, now)),
-        expected_change_points=_rounded(expected_change(statistic, course, week_of(statistic, now))),
+        expected_change_points=_rounded(expected_change(statistic, course, PAIN, week_of(statistic, now))),
         pain_trend_recent_per_week=trend.recent_slope_per_week,
     )
 
@@ -131,9 +140,18 @@ def _resolved(statistic: Statistic, goals: tuple[GoalState, ...], course: Course
     return None
 
 
-def _worse(statistic: Statistic, course: Course, now: datetime) -> _Finding | None:
-    worse = deterioration(statistic, course, now) or weekly_rise(statistic, course, now)
-    return None if worse is None else _Finding("worsening", worse.rule, worse.because, worse.turning_point)
+def _worse(statistic: Statistic, course: Course, rising: Rise | None, now: datetime) -> _Finding | None:
+    worse = deterioration(statistic, course, now)
+    if worse is not None:
+        return _Finding("worsening", worse.rule, worse.because, worse.turning_point)
+    if rising is None:
+        return None
+    return _Finding(
+        "worsening",
+        "P22",
+        f"Average pain rose in each of the last {rising.weeks} weeks, from {rising.first:.1f} to {rising.last:.1f}.",
+        "A smaller rise, or none in one of these weeks, would have been within the noise.",
+    )
 
 
 def _course_so_far(
@@ -142,25 +160,29 @@ def _course_so_far(
     course: Course,
     adequate: AdequateCourse,
     verdict: Verdict | None,
+    primary: str,
     now: datetime,
 ) -> _Finding:
     rules = course.response
     week = week_of(statistic, now)
-    change = pain_change(statistic, course, now)
-    expected = expected_change(statistic, course, week)
+    what = MEASURED[primary]
+    change = primary_change(statistic, course, primary, now)
+    expected = expected_change(statistic, course, primary, week)
     if change is None or expected is None:
+        asked = "the week's average pain" if primary == PAIN else "the change since the start"
         return _Finding(
             "insufficient_data",
-            "P21",
-            f"There is no pain report of the last {rules.stale_after_days} days to judge by.",
-            "A report of the week's average pain would be enough to judge.",
+            "P21" if primary == PAIN else "S15",
+            f"There is no report of {asked} of the last {rules.stale_after_days} days to judge by.",
+            f"A report of {asked} would be enough to judge.",
         )
     if verdict is not None and verdict.kind == "under_dosed":
         return _Finding("under_dosed", verdict.rule, verdict.because, verdict.turning_point)
     if verdict is not None and verdict.kind == "insufficient":
         return _Finding("insufficient_data", verdict.rule, verdict.because, verdict.turning_point)
     needed = course.expected.slow_below_share * expected
-    behind = f"Pain has improved by {change:.1f} points, the expected course has {expected:.1f} by week {week}."
+    read = f"{what} has improved by {change:.1f} points"
+    behind = f"{read}, the expected course has {expected:.1f} by week {week}."
     turning_point = f"An improvement of {needed:.1f} points by now would have been on track."
     low = adherence.adherence_4w is not None and adherence.adherence_4w < adequate.min_adherence
     if change < needed and low and week >= rules.under_dosed_from_week:
@@ -172,11 +194,11 @@ def _course_so_far(
             turning_point,
         )
     if week >= course.expected.judged_from_week:
-        if change < needed and adherence.adherence_4w is not None and stands_still(statistic, course, now):
+        if change < needed and adherence.adherence_4w is not None and stands_still(statistic, course, primary, now):
             return _Finding(
                 "plateau",
                 "NR",
-                f"{behind} Pain has not improved in the last {rules.plateau_weeks} weeks although the sessions "
+                f"{behind} {what} has not improved in the last {rules.plateau_weeks} weeks although the sessions "
                 "were done.",
                 turning_point,
             )
@@ -187,7 +209,7 @@ def _course_so_far(
     return _Finding(
         "on_track",
         _first(course.expected.source),
-        f"Pain has improved by {change:.1f} points, within the expected course.",
+        f"{read}, within the expected course.",
         None if week < course.expected.judged_from_week else f"Less than {needed:.1f} points would be slow.",
     )
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Literal
 
-from services.progression.domain import adherence
+from services.progression.domain import adherence, tolerance
 from services.progression.domain.escalation import escalate
 from services.progression.domain.gap import lighten_for_gap, next_gap
 from services.progression.domain.hold import end_pause, excused_days
@@ -108,6 +108,7 @@ def _close_week(turn: Turn) -> None:
     due = adherence.sessions_due(s.sessions_per_week, book.days, first, after, excused)
     closed = adherence.with_week_closed(s.adherence, week, due)
     done = next((one.done for one in closed.weeks if one.week == week), 0)
+    tolerance.close_week(turn, done, due)
     low = s.low_weeks if not due else s.low_weeks + 1 if done < rule.below * due else 0
     turn.set(
         adherence=closed,

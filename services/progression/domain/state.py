@@ -9,11 +9,12 @@ from typing import Literal
 from msgspec import Struct
 
 from services.progression.domain.adherence import Adherence
-from services.progression.domain.book import Book
+from services.progression.domain.book import Book, Dose
 from services.progression.domain.fact import Fact
 from services.progression.domain.goal import GoalState
 from services.progression.domain.load import Light, Track
 from services.progression.domain.statistic import Statistic
+from services.progression.domain.verdict import Extension
 from shared.event.escalation import EscalationReason
 from shared.event.vocabulary import Urgency
 
@@ -32,7 +33,7 @@ class Stand(Struct, frozen=True):
     met: int = 0
     """Check-ins in a row that met every exit criterion."""
     sessions: int = 0
-    """Since the phase began."""
+    """Since the phase began, with at least a part of its exercises really done."""
 
 
 class Note(Struct, frozen=True, omit_defaults=True):
@@ -127,11 +128,22 @@ class ReachedNote(Struct, frozen=True):
     time: datetime
 
 
+class Tolerated(Struct, frozen=True):
+    """One exercise as it was tried: the hardest dose that was tolerated, and how often symptoms reduced it."""
+
+    exercise_id: str
+    highest: Dose | None = None
+    """None: no dose of it has been shown to be tolerated."""
+    times_reduced: int = 0
+
+
 class Snapshot(Struct, frozen=True, omit_defaults=True):
     """Everything that follows from facts up to `clock`."""
 
     clock: datetime | None = None
     """The newest fact or virtual timer."""
+    ticked: datetime | None = None
+    """The newest virtual timer: a fact of its very instant goes before it."""
     program_id: str | None = None
     version: int = 0
     started_at: datetime | None = None
@@ -142,6 +154,8 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     stands: tuple[Stand, ...] = ()
     tracks: tuple[Track, ...] = ()
     sessions_per_week: int = 0
+    days_cap: int | None = None
+    """Days a week that a clinician allows at most."""
     stopped_exercises: tuple[str, ...] = ()
     """Never prescribed again in this program unless a clinician plans anew."""
     relief: Relief | None = None
@@ -166,6 +180,8 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     """Reports of more pain at night."""
     symptoms: tuple[str, ...] = ()
     """Known symptoms of the last reports, for the clinician's packet."""
+    heard: tuple[tuple[str, datetime], ...] = ()
+    """Each known symptom that was ever reported, with its last report; by name."""
     unfit: int = 0
     """Reports in a row of symptoms that the condition does not explain."""
     open: tuple[Escalation, ...] = ()
@@ -181,9 +197,12 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     """Held, proposed or ill: no session is due from here on."""
     excused: tuple[date, ...] = ()
     """Local dates of the running week without a session due."""
-    extended_until_week: int | None = None
-    held_progress: datetime | None = None
-    """The last progress that was given: from here weeks without one count."""
+    extension: Extension | None = None
+    tolerated: tuple[Tolerated, ...] = ()
+    harder_at: datetime | None = None
+    """When an exercise that loads was last tolerated harder than ever before."""
+    stalled_weeks: int = 0
+    """Weeks since then in which progress was due, or tried and not tolerated."""
     statistic: Statistic | None = None
     adherence: Adherence | None = None
     goals: tuple[GoalState, ...] = ()
@@ -231,6 +250,16 @@ class KnownEscalation(Struct, frozen=True, omit_defaults=True):
     flags: tuple[str, ...] = ()
 
 
+class Left(Struct, frozen=True):
+    """A program that another one has replaced: what is told of a session that still names it."""
+
+    program_id: str
+    phase_id: str
+    protocol: tuple[str, str]
+    response: bytes
+    """As it last stood, JSON."""
+
+
 class Published(Struct, frozen=True, omit_defaults=True):
     """What the world has been told last: what differs from `head` is told next."""
 
@@ -252,10 +281,14 @@ class State(Struct, frozen=True, omit_defaults=True):
     """What is older comes too late: newest event time less the late window."""
     newest: datetime | None = None
     """Newest event time."""
+    reached: datetime | None = None
+    """All timers due by then have run; one that late facts bring up before it runs with them."""
     books: tuple[Book, ...] = ()
     """Versions of programs that base or window refer to."""
     ended_ids: tuple[str, ...] = ()
     """Programs that are over, as ids only."""
+    left: tuple[Left, ...] = ()
+    """The last of them."""
     known: tuple[KnownEscalation, ...] = ()
     """Escalations of this patient that were ever raised, the last ones."""
     waiting: tuple[Waiting, ...] = ()

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from services.progression.domain import adherence, goal, statistic
 from services.progression.domain.decision import decide_as_clinician
-from services.progression.domain.escalation import escalate, flag_urgency, raise_flags, resolve
+from services.progression.domain.escalation import escalate, resolve
 from services.progression.domain.fact import (
     CheckinFact,
     DecisionFact,
@@ -19,26 +19,19 @@ from services.progression.domain.fact import (
     StopFact,
 )
 from services.progression.domain.flare import NIGHT_SYMPTOM, follow_flare, note_night, note_pain
-from services.progression.domain.hold import begin_pause, end_pause, end_program
+from services.progression.domain.hold import begin_pause, end_program
+from services.progression.domain.light import light_of, strictest_limits, worst_pain
 from services.progression.domain.load import Light
-from services.progression.domain.phase import advance, begin_track, read_criteria
-from services.progression.domain.progress import (
-    deload_if_due,
-    expire,
-    fall,
-    light_of,
-    settle,
-    strictest_limits,
-    work_through,
-    worst_pain,
-)
+from services.progression.domain.phase import advance, count_for_phase, read_criteria
+from services.progression.domain.progress import expire, settle, work_through
+from services.progression.domain.regress import deload_if_due, fall
 from services.progression.domain.review import review
-from services.progression.domain.state import Note, ReachedNote, Stand
+from services.progression.domain.state import Note, ReachedNote
+from services.progression.domain.symptom import follow_fit, hear
+from services.progression.domain.takeover import take_over
 from services.progression.domain.turn import Turn
-from shared.event.vocabulary import vocabulary
 
 NOTE_LIMIT = 12
-SYMPTOM_LIMIT = 8
 REACHED_LIMIT = 40
 STOPPED_REASON = "The patient ended the program."
 
@@ -47,17 +40,17 @@ def apply(turn: Turn, fact: Fact) -> None:
     """Takes one fact in. Red flags act before anything else."""
     match fact:
         case SessionFact():
-            _hear(turn, fact.symptoms)
+            hear(turn, fact.symptoms)
             _session(turn, fact)
         case CheckinFact():
-            _hear(turn, fact.symptoms)
+            hear(turn, fact.symptoms)
             _checkin(turn, fact)
         case FlagFact():
-            _hear(turn, fact.flags)
+            hear(turn, fact.flags)
         case DecisionFact():
             decide_as_clinician(turn, fact)
         case ProgramFact():
-            _take_over(turn, fact)
+            take_over(turn, fact)
         case PatientFact():
             _update(turn, fact)
         case StopFact():
@@ -73,37 +66,12 @@ def count_late(turn: Turn, fact: SessionFact | CheckinFact) -> None:
             _count_measures(turn, fact)
 
 
-def _hear(turn: Turn, symptoms: tuple[str, ...]) -> None:
-    raise_flags(turn, symptoms)
-    rules, known = turn.protocols.progression, vocabulary()
-    unknown = [s for s in symptoms if s not in known.symptoms and flag_urgency(s, rules) is None]
-    if unknown:
-        words = ", ".join(
-            sorted(one.replace("_", " ") if _is_plain(one) else "one that cannot be read" for one in unknown)
-        )
-        escalate(
-            turn,
-            "clinician_review",
-            "routine",
-            "J-DESIGN",
-            "The patient reported a symptom that this system does not know.",
-            evidence=(("unknown symptoms", words),),
-        )
-        turn.say("J-DESIGN", f"A symptom was reported that this system does not know: {words}.")
-    heard = [s for s in symptoms if s in known.symptoms]
-    if heard:
-        turn.set(symptoms=tuple(sorted({*turn.s.symptoms, *heard}))[-SYMPTOM_LIMIT:])
-
-
-def _is_plain(symptom: str) -> bool:
-    return len(symptom) <= 64 and symptom.isascii() and all(c.isalnum() or c in "_.-" for c in symptom)
-
-
 def _session(turn: Turn, fact: SessionFact) -> None:
     s = turn.s
     turn.set(last_contact=_later(s.last_contact, turn.at))
     if s.program_id != fact.program_id or s.status in ("none", "ended"):
         if s.program_id == fact.program_id:
+            _count_session(turn, fact)
             turn.say("P18", "The program has ended: the session counts, no load follows from it.")
             turn.adjust(session_id=fact.session_id, late=True)
         return
@@ -117,10 +85,10 @@ def _session(turn: Turn, fact: SessionFact) -> None:
         gap=None,
         pending=None,
         unanswered=turn.s.unanswered + (1 if before is not None else 0),
-        stands=tuple(replace(stand, sessions=stand.sessions + 1) for stand in turn.s.stands),
     )
+    count_for_phase(turn, fact)
     note_night(turn, fact.symptoms)
-    _fit(turn, fact.symptoms)
+    follow_fit(turn, fact.symptoms)
     if not turn.s.is_running:
         turn.say("P17", "The program is not running: the session counts, no load follows from it.")
         note_pain(turn, worst_pain(fact))
@@ -153,7 +121,7 @@ def _checkin(turn: Turn, fact: CheckinFact) -> None:
         return
     _count_measures(turn, fact)
     note_night(turn, fact.symptoms)
-    _fit(turn, fact.symptoms)
+    follow_fit(turn, fact.symptoms)
     if s.status != "active":
         return
     note = _note_of(turn, fact)
@@ -273,25 +241,6 @@ def _adverse(turn: Turn) -> None:
         )
 
 
-def _fit(turn: Turn, symptoms: tuple[str, ...]) -> None:
-    """Symptoms that the treated condition does not explain, report after report."""
-    rule, book = turn.protocols.progression.unfit, turn.book
-    if book is None or not set(book.conditions).isdisjoint(rule.explained_for):
-        return
-    odd = sorted(set(symptoms) & set(rule.symptoms))
-    turn.set(unfit=turn.s.unfit + 1 if odd else 0)
-    if odd and turn.s.unfit >= rule.reports:
-        labels = ", ".join(vocabulary().symptoms[s] for s in odd)
-        escalate(
-            turn,
-            "unclear_diagnosis",
-            rule.severity,
-            "C8",
-            "Symptoms keep coming that the treated condition does not explain.",
-            evidence=(("symptoms", labels),),
-        )
-
-
 def _explain_light(turn: Turn, fact: SessionFact, light: Light) -> None:
     if not turn.treated:
         return
@@ -323,108 +272,12 @@ def _count_measures(turn: Turn, fact: CheckinFact) -> None:
         if s.statistic is None:
             return
         counted = statistic.with_measure(s.statistic, instrument, value, fact.time)
-        goals, reached = goal.with_report(s.goals, instrument, value, fact.time, s.statistic.started_at)
+        started_at = s.started_at or s.statistic.started_at
+        goals, reached = goal.with_report(s.goals, instrument, value, fact.time, started_at)
         notes = tuple(
             ReachedNote(one.goal_id, one.horizon, one.value, one.target, one.week, fact.time) for one in reached
         )
         turn.set(statistic=counted, goals=goals, reached=(*s.reached, *notes)[-REACHED_LIMIT:])
-
-
-def _take_over(turn: Turn, fact: ProgramFact) -> None:
-    """A version of the planner's: loads that were tolerated stay for exercises that remain."""
-    is_new = turn.s.program_id != fact.program_id
-    if not is_new and turn.s.status == "ended":
-        return
-    before = turn.s
-    turn.set(program_id=fact.program_id, version=fact.version)
-    book = turn.book
-    if book is None:
-        turn.s = before
-        return
-    payload = book.payload()
-    if is_new:
-        turn.set(
-            started_at=fact.time,
-            week_end=fact.time + timedelta(weeks=1),
-            stands=(),
-            tracks=(),
-            stopped_exercises=(),
-            relief=None,
-            flare=None,
-            flare_ended=None,
-            gap=None,
-            rest_until=None,
-            pending=None,
-            unanswered=0,
-            notes=(),
-            pains=(),
-            nights=(),
-            unfit=0,
-            low_weeks=0,
-            last_session=None,
-            excused=(),
-            off_since=None,
-            extended_until_week=None,
-            regressed_at=None,
-            reached=(),
-            held_progress=fact.time,
-            lightened_at=fact.time,
-            last_contact=fact.time,
-            statistic=statistic.begin(payload.intake.measures, fact.time),
-            adherence=adherence.begin(turn.local_day(fact.time)),
-            goals=goal.begin(payload.goals),
-            holds=tuple(one for one in before.holds if one == "red_flag"),
-        )
-    else:
-        turn.set(goals=goal.begin(payload.goals, before.goals), pending=None)
-    kept = {track.dose.exercise_id: track for track in turn.s.tracks}
-    fresh = fact.status != "active" or before.status != "proposed" or not kept
-    if fresh:
-        turn.set(
-            tracks=tuple(kept.get(dose.exercise_id) or begin_track(dose, turn.at) for dose in book.doses)
-            or turn.s.tracks,
-        )
-    _stand(turn)
-    turn.set(sessions_per_week=book.sessions_per_week)
-    if fact.status == "ended":
-        turn.set(status="ended", holds=(), week_end=None, pending=None, rest_until=None)
-    elif fact.status == "proposed":
-        turn.set(status="proposed")
-        begin_pause(turn)
-    elif fact.status == "held":
-        turn.set(status="active", holds=tuple(sorted({*turn.s.holds, "clinician"})))
-        begin_pause(turn)
-    else:
-        _activate(turn)
-
-
-def _activate(turn: Turn) -> None:
-    """The program runs, but for what nobody has decided on yet; loads that were kept are told again."""
-    still = {one.reason for one in turn.s.open if one.holds}
-    turn.set(status="active", holds=tuple(one for one in turn.s.holds if one in still))
-    if turn.s.holds:
-        begin_pause(turn)
-        turn.rewrite("held", "A red flag that is not decided on holds the program.")
-        return
-    end_pause(turn)
-    book = turn.book
-    if book is not None and tuple(track.dose for track in turn.s.tracks) != book.doses:
-        turn.say("P08", "Exercises that remain keep the load that was tolerated.")
-        turn.adjust()
-
-
-def _stand(turn: Turn) -> None:
-    book = turn.book
-    if book is None:
-        return
-    phases = book.phase_by_condition or dict.fromkeys(book.conditions[:1], book.phase_id)
-    had = {stand.condition_id: stand for stand in turn.s.stands}
-    stands = []
-    for condition in book.conditions:
-        phase_id = phases.get(condition, book.phase_id)
-        old = had.get(condition)
-        stands.append(old if old and old.phase_id == phase_id else Stand(condition, phase_id, turn.at))
-    turn.set(stands=tuple(stands))
 
 
 def _update(turn: Turn, fact: PatientFact) -> None:

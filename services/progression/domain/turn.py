@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from services.progression.domain.book import Book, Dose, treated
+from services.progression.domain.book import Book, Dose, treated, with_words
+from services.progression.domain.load import Track
 from services.progression.domain.state import Escalation, Snapshot
 from shared.event.adjustment import ChangeKind
 from shared.event.program import ProgramStatus
@@ -119,7 +120,7 @@ class Turn:
 
     def adjust(self, *, session_id: str | None = None, checkin_id: str | None = None, late: bool = False) -> None:
         """Publishes the load as it now stands."""
-        book = self.book
+        book = self._spoken_book()
         if book is None:
             return
         self.outputs.append(
@@ -140,9 +141,15 @@ class Turn:
 
     def rewrite(self, status: ProgramStatus, reason: str) -> None:
         """Publishes the program's new status."""
-        book = self.book
+        book = self._spoken_book()
         if book is not None:
             self.outputs.append(Rewritten(self.cause, self.at, self.s, book, status, reason))
+
+    def _spoken_book(self) -> Book | None:
+        book = self.book
+        if book is None:
+            return None
+        return with_words(book, [track.dose.exercise_id for track in self.s.tracks], self.protocols)
 
     def phase_rules(self, condition_id: str, phase_id: str) -> PhaseRules | None:
         for protocol in self.treated:
@@ -151,14 +158,39 @@ class Turn:
         return None
 
     def dose_rule(self, exercise_id: str) -> PhaseExercise | None:
-        """The range of an exercise: that of the current phases, else of any phase of what is treated."""
-        current = [self.phase_rules(stand.condition_id, stand.phase_id) for stand in self.s.stands]
-        others = [phase for protocol in self.treated for phase in protocol.program.phases]
-        for phase in (*current, *others):
-            for one in phase.exercises if phase else ():
-                if one.exercise_id == exercise_id:
-                    return one
-        return None
+        """The range of an exercise: of the current phases, the nearest earlier ones, the library's own
+        light range, else of a phase yet to come.
+        """
+        numbers = {stand.condition_id: self.phase_rules(stand.condition_id, stand.phase_id) for stand in self.s.stands}
+        current: list[PhaseExercise] = []
+        earlier: list[PhaseExercise] = []
+        later: list[PhaseExercise] = []
+        for stand in self.s.stands:
+            now = numbers[stand.condition_id]
+            current.extend(now.exercises if now else ())
+        for protocol in self.treated:
+            now = numbers.get(protocol.condition_id)
+            number = now.number if now else 1
+            phases = sorted(protocol.program.phases, key=lambda phase: abs(phase.number - number))
+            earlier.extend(one for phase in phases if phase.number < number for one in phase.exercises)
+            later.extend(one for phase in phases if phase.number > number for one in phase.exercises)
+        spare = self.protocols.exercises.fallback
+        return next((one for one in (*current, *earlier, *spare, *later) if one.exercise_id == exercise_id), None)
+
+    def put(self, track: Track) -> None:
+        """The exercise as it now stands, in its place."""
+        self.swap(track, track)
+
+    def swap(self, old: Track, new: Track) -> None:
+        """Another exercise in the place of one."""
+        exercise_id = old.dose.exercise_id
+        self.set(tracks=tuple(new if one.dose.exercise_id == exercise_id else one for one in self.s.tracks))
+
+    def keep(self, exercise_id: str, rule: str, because: str) -> None:
+        """Notes that an exercise stays as it is, and why."""
+        track = self.s.track(exercise_id)
+        if track is not None:
+            self.change(exercise_id, "hold", track.dose, track.dose, rule, because)
 
     def weeks_since(self, instant: datetime) -> int:
         return max(0, (self.at - instant) // timedelta(weeks=1))

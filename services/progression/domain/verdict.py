@@ -4,6 +4,7 @@ Failed, under-dosed, worsening, flare and too little data are different answers.
 proves nothing. Source: §6.1 as NR, RULEOUT and F.* of the condition.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from math import ceil
 from typing import Literal
@@ -17,6 +18,7 @@ from services.progression.domain.change import (
     deterioration,
     expected_change,
     pain_change,
+    primary_change,
 )
 from services.progression.domain.goal import GoalState, long_term_reached
 from services.progression.domain.rule_out import RuleOut, walk
@@ -25,6 +27,9 @@ from shared.event.program import AdequateCourse
 from shared.event.vocabulary import vocabulary
 from shared.protocol.course import Course
 
+MEASURED = {PAIN: "Pain", "GROC": "The patient's rating of change"}
+"""What a primary criterion is called within a sentence."""
+
 VerdictKind = Literal[
     "failed",  # enough dose, no response: propose to a clinician
     "under_dosed",  # no response, but too little was done
@@ -32,10 +37,18 @@ VerdictKind = Literal[
     "early_warning",  # before the review: no change in spite of adherence: review classification and dose
     "flare",  # judged again after it
     "insufficient",  # measures or effort are missing
-    "reclassify",  # still only a partial response after the extension
+    "reclassify",  # a response that does not fit the label
     "extend",  # partial response: some weeks more, once
     "none",  # nothing to propose: before the review, responding, or the extension runs
 ]
+
+
+class Extension(msgspec.Struct, frozen=True):
+    """Care that goes on because the response is partial; the state keeps it."""
+
+    until_week: int
+    gained: tuple[tuple[str, float], ...]
+    """By instrument, as shares of what matters, when it was last found to have grown."""
 
 
 class Circumstance(msgspec.Struct, frozen=True):
@@ -47,7 +60,7 @@ class Circumstance(msgspec.Struct, frozen=True):
     stalled_weeks: int | None
     """Whole weeks up to now in which progress was due or tried and not tolerated; 0 after a progress that
     held; None where it cannot be told. A hold for missing data does not count."""
-    extended_until_week: int | None
+    extension: Extension | None
     """Of an earlier `extend`."""
     measures_owed: tuple[str, ...]
     """Instruments of the program's `schedule.checkin.measures`."""
@@ -75,8 +88,8 @@ class Verdict(msgspec.Struct, frozen=True):
     rule: str
     because: str
     turning_point: str | None = None
-    extend_until_week: int | None = None
-    """With `extend`: the state keeps it and hands it back in `Circumstance`."""
+    extension: Extension | None = None
+    """New, or with what has grown since: the state keeps it and hands it back in `Circumstance`."""
     criteria: tuple[Criterion, ...] = ()
     shortfalls: tuple[str, ...] = ()
     """What the adequate course lacks, as sentences."""
@@ -89,7 +102,7 @@ class _Answer(msgspec.Struct, frozen=True):
     kind: VerdictKind
     because: str
     turning_point: str | None = None
-    until_week: int | None = None
+    extension: Extension | None = None
 
 
 def judge(
@@ -113,7 +126,8 @@ def judge(
     if worse is not None:
         return Verdict("worsening", worse.rule, worse.because, worse.turning_point, references=(worse.rule,))
     if week_of(statistic, now) < max(adequate.review_week, adequate.min_weeks):
-        return _before_review(statistic, adherence, course, adequate, now)
+        primary = course.primary_for(circumstance.modifiers)
+        return _before_review(statistic, adherence, course, adequate, primary, now)
     return _review(statistic, adherence, goals, course, adequate, circumstance, now)
 
 
@@ -122,10 +136,11 @@ def _before_review(
     adherence: AdherenceFigures,
     course: Course,
     adequate: AdequateCourse,
+    primary: str,
     now: datetime,
 ) -> Verdict:
     rules = course.response
-    change = pain_change(statistic, course, now)
+    change = primary_change(statistic, course, primary, now)
     if (
         week_of(statistic, now) >= rules.early_warning_week
         and change is not None
@@ -136,8 +151,8 @@ def _before_review(
         return Verdict(
             "early_warning",
             "NR",
-            f"Pain has changed by less than {rules.early_warning_change_points:g} point since the start "
-            f"although {adherence.adherence:.0%} of the sessions were done.",
+            f"{MEASURED[primary]} has improved by less than {rules.early_warning_change_points:g} point "
+            f"since the start although {adherence.adherence:.0%} of the sessions were done.",
             turning_point=f"An improvement of {rules.early_warning_change_points:g} point would have been enough.",
             references=("NR",),
         )
@@ -157,10 +172,11 @@ def _review(
     criteria = criteria_of_response(statistic, course, now)
     shortfalls = _shortfalls(adherence, course, adequate)
     dose = _dose(statistic, adherence, course, adequate, circumstance, week)
-    if _responds(statistic, goals, course, criteria, now):
+    primary = course.primary_for(circumstance.modifiers)
+    if _responds(statistic, goals, course, criteria, primary, now):
         answer = _Answer("none", "Care is working: the measures have improved by what matters.")
     else:
-        answer = _too_little(criteria, shortfalls, dose, course) or _no_response(
+        answer = _too_little(criteria, shortfalls, dose, course, primary) or _no_response(
             adherence, criteria, course, circumstance, week
         )
     return Verdict(
@@ -168,7 +184,7 @@ def _review(
         "RULEOUT" if answer.kind == "under_dosed" else "NR",
         answer.because,
         answer.turning_point,
-        answer.until_week,
+        answer.extension,
         criteria,
         shortfalls,
         dose,
@@ -187,12 +203,12 @@ def _review(
 
 
 def _too_little(
-    criteria: tuple[Criterion, ...], shortfalls: tuple[str, ...], dose: Dose, course: Course
+    criteria: tuple[Criterion, ...], shortfalls: tuple[str, ...], dose: Dose, course: Course, primary: str
 ) -> _Answer | None:
-    """Why nothing can be said about the care: no pain report, or not enough of it given. None: enough."""
+    """Why nothing can be said about the care: no report, or not enough of it given. None: enough."""
     rules = course.dose
-    if not any(c.instrument == PAIN and c.met is not None for c in criteria):
-        return _Answer("insufficient", "There is no recent pain report to judge by.")
+    if not any(c.instrument == primary and c.met is not None for c in criteria):
+        return _Answer("insufficient", f"There is no recent report to judge by: {_labels((primary,))}.")
     if shortfalls:
         return _Answer("under_dosed", " ".join(shortfalls), "With that delivered, the response could be judged.")
     if dose.reached is None:
@@ -220,33 +236,67 @@ def _no_response(
     week: int,
 ) -> _Answer:
     """After enough care without full response: partial, not fully measured, or failed."""
-    if any(c.met for c in criteria):
-        until = circumstance.extended_until_week
-        if until is None:
-            weeks = course.non_response.extend_weeks
-            return _Answer(
-                "extend",
-                f"One measure has improved by what matters, the others have not: care goes on for {weeks} weeks.",
-                "A second measure improved would have been a response.",
-                week + weeks,
-            )
-        if week < until:
-            return _Answer("none", f"The response is partial and care is extended to week {until}.")
+    met = [c.instrument for c in criteria if c.met]
+    worse = [c.instrument for c in criteria if c.gained is not None and c.gained <= -1]
+    if met and worse:
         return _Answer(
             "reclassify",
-            "The response is still only partial after the extension; the diagnosis should be examined again.",
-            "A second measure improved would have been a response.",
+            f"Better by what matters: {_labels(met)}; worse by as much: {_labels(worse)}. That does not fit the "
+            "condition treated; the diagnosis should be examined again.",
+            "Measures that move the same way would have been a response, or none.",
         )
-    needed = {wanted.instrument for wanted in course.non_response.criteria} & set(circumstance.measures_owed)
-    missing = [c for c in criteria if c.met is None and c.instrument in needed]
+    extension, rules = circumstance.extension, course.non_response
+    if met and extension is None:
+        return _Answer(
+            "extend",
+            f"One measure has improved by what matters, the others have not: care goes on for "
+            f"{rules.extend_weeks} weeks, once.",
+            "A second measure improved would have been a response.",
+            Extension(week + rules.extend_weeks, _gains(criteria)),
+        )
+    if met and extension is not None and week < extension.until_week:
+        return _Answer("none", f"The response is partial and care is extended to week {extension.until_week}.")
+    if met and extension is not None and _has_grown(criteria, extension, rules.growth_share):
+        until = week + course.response.plateau_weeks
+        return _Answer(
+            "none",
+            f"The response is partial and has grown since it was last judged; it is judged again in week {until}.",
+            f"Less than {rules.growth_share:.0%} of what matters gained in every measure would have been a standstill.",
+            Extension(until, _gains(criteria)),
+        )
+    needed = {wanted.instrument for wanted in rules.criteria} & set(circumstance.measures_owed)
+    missing = [c.instrument for c in criteria if c.met is None and c.instrument in needed]
     if missing:
-        names = ", ".join(vocabulary().instruments[c.instrument].label for c in missing)
         return _Answer(
             "insufficient",
-            f"These measures are missing or too old: {names}.",
+            f"These measures are missing or too old: {_labels(missing)}.",
             "With these measures the response could be judged.",
         )
+    if met:
+        return _Answer(
+            "failed",
+            f"{_failure(adherence, criteria)} The response is only partial: better by what matters is "
+            f"{_labels(met)} alone, and no measure has gained more since care was extended for it.",
+            f"A second measure improved, or {rules.growth_share:.0%} of what matters gained in one since then, "
+            "would have kept care going.",
+        )
     return _Answer("failed", _failure(adherence, criteria), _would_have_counted(criteria))
+
+
+def _has_grown(criteria: tuple[Criterion, ...], extension: Extension, share: float) -> bool:
+    before = dict(extension.gained)
+    return any(
+        c.gained is not None and c.instrument in before and c.gained - before[c.instrument] >= share - 1e-9
+        for c in criteria
+    )
+
+
+def _gains(criteria: tuple[Criterion, ...]) -> tuple[tuple[str, float], ...]:
+    return tuple((c.instrument, c.gained) for c in criteria if c.gained is not None)
+
+
+def _labels(instruments: Iterable[str]) -> str:
+    return ", ".join(vocabulary().instruments[one].label for one in instruments)
 
 
 def _failure(adherence: AdherenceFigures, criteria: tuple[Criterion, ...]) -> str:
@@ -255,9 +305,10 @@ def _failure(adherence: AdherenceFigures, criteria: tuple[Criterion, ...]) -> st
         for c in criteria
         if c.change is not None
     )
+    enough = "not every measure" if any(c.met for c in criteria) else "no measure"
     return (
         f"An adequate course was done ({adherence.sessions_done} sessions in {adherence.weeks_active} weeks) "
-        f"and no measure has improved by what matters. {read}."
+        f"and {enough} has improved by what matters. {read}."
     )
 
 
@@ -279,16 +330,20 @@ def _responds(
     goals: tuple[GoalState, ...],
     course: Course,
     criteria: tuple[Criterion, ...],
+    primary: str,
     now: datetime,
 ) -> bool:
-    """Two criteria met, or one and none known unmet, or pain near the expected course, or the goals reached."""
+    """Two criteria met, or one and none known unmet, or pain near the expected course, or the goals reached.
+
+    Where pain is not the primary criterion it may add to a response and never speaks against one. Source: S15.
+    """
     met = sum(c.met is True for c in criteria)
-    unmet = sum(c.met is False for c in criteria)
-    if met >= 2 or (met and not unmet):
+    unmet = sum(c.met is False for c in criteria if primary == PAIN or c.instrument != PAIN)
+    if met >= 2 or (met and not unmet and any(c.met for c in criteria if primary in (PAIN, c.instrument))):
         return True
     share = course.non_response.pain_response_share
-    change = pain_change(statistic, course, now)
-    expected = expected_change(statistic, course, week_of(statistic, now))
+    change = pain_change(statistic, course, now) if primary == PAIN else None
+    expected = expected_change(statistic, course, PAIN, week_of(statistic, now))
     if met and change is not None and expected is not None and change >= share * expected:
         return True
     return course.non_response.goals_unmet and long_term_reached(goals)

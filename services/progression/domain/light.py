@@ -1,0 +1,75 @@
+"""How a session is read: green, amber or red, and what forbids any rise of load."""
+
+from services.progression.domain.fact import Performed, SessionFact
+from services.progression.domain.load import Light
+from services.progression.domain.trend import is_rising
+from services.progression.domain.turn import Turn
+
+
+def strictest_limits(turn: Turn) -> tuple[float, float, float, frozenset[str]]:
+    """Pain that may progress, pain that is allowed, rise by the morning, symptoms that count as red.
+
+    In a mix each condition has its rule and the stricter one holds. Source: P02-P06, DOMINANCE.
+    """
+    rules = [protocol.course.pain for protocol in turn.treated]
+    return (
+        min(rule.progress_at_most for rule in rules),
+        min(rule.allowed_at_most for rule in rules),
+        min(rule.morning_rise_at_most for rule in rules),
+        frozenset(symptom for rule in rules for symptom in rule.regress_symptoms),
+    )
+
+
+def light_of(turn: Turn, pain_nprs: float, symptoms: tuple[str, ...]) -> Light:
+    """Green may progress, amber holds, red goes back. Source: P02."""
+    progress, allowed, _, regress = strictest_limits(turn)
+    if pain_nprs > allowed or not regress.isdisjoint(symptoms):
+        return "red"
+    return "amber" if pain_nprs > progress else "green"
+
+
+def obstacle(turn: Turn) -> tuple[str, str] | None:
+    """What forbids any rise of load now: the rule and a sentence. None where nothing does.
+
+    The safety envelope: whatever a protocol says, nothing passes here.
+    """
+    s, rules = turn.s, turn.protocols.progression
+    if not s.is_running:
+        return "P17", "The program is not running, so nothing rises."
+    if s.escalation("red_flag") is not None:
+        return "RF19", "A red flag is open, so nothing rises."
+    if s.rest_until is not None:
+        return "P19", "The patient is ill, so nothing rises."
+    if s.flare is not None or s.escalation("flare") is not None:
+        return "P15", "Symptoms have flared, so nothing rises."
+    if s.escalation("adverse_response") is not None:
+        return "P17", "A clinician is to look at the response first, so nothing rises."
+    if s.relief is not None and is_lighter_week(turn):
+        return s.relief.rule, "A lighter week is under way, so nothing rises."
+    if s.statistic is not None and is_rising(s.statistic, turn.at, rules.trend.weeks, rules.trend.rise_points):
+        return "P22", "Average pain has risen for two weeks, so nothing rises."
+    return None
+
+
+def is_lighter_week(turn: Turn) -> bool:
+    """A deload or the days after a flare: nothing rises and nothing new comes. Source: P13, P15."""
+    return turn.s.relief is not None and turn.at < turn.s.relief.until
+
+
+def exercise_light(turn: Turn, fact: SessionFact, performed: Performed, light: Light) -> Light:
+    """The exercise's own pain where it was reported, else that of the session."""
+    if performed.skipped or performed.pain_nprs is None:
+        return light
+    return light_of(turn, performed.pain_nprs, fact.symptoms)
+
+
+def worst_pain(fact: SessionFact) -> float:
+    return max(fact.pain_during, fact.pain_after or 0.0)
+
+
+def pain_words(turn: Turn, fact: SessionFact, performed: Performed) -> str:
+    _, allowed, _, _ = strictest_limits(turn)
+    pain = performed.pain_nprs if performed.pain_nprs is not None else worst_pain(fact)
+    if pain > allowed:
+        return f"Pain of {pain:g}/10 was above the {allowed:g}/10 that is allowed"
+    return "A symptom that calls for less load was reported"

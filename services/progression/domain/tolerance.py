@@ -1,0 +1,133 @@
+"""What a patient has tolerated of each exercise, and for how many weeks nothing harder was. Source: RULEOUT b, J-STALL.
+
+The phase alone excludes nobody: who stands at the top of a phase that only an improvement can leave has had
+as much dose as is tolerated.
+"""
+
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from services.progression.domain import load
+from services.progression.domain.book import Dose
+from services.progression.domain.load import Track
+from services.progression.domain.phase import is_met, leading
+from services.progression.domain.state import Snapshot, Tolerated
+from services.progression.domain.trend import is_rising
+from services.progression.domain.turn import Turn
+from shared.protocol.program import Criterion
+
+TRIED_LIMIT = 24
+REDUCED_BY_SYMPTOMS = ("P15", "P17")
+WEEK = timedelta(weeks=1)
+
+
+def note_tolerance(turn: Turn, before: Snapshot) -> None:
+    """After a step: a good session with its settled morning shows that the dose before the step was tolerated."""
+    tried = {one.exercise_id: one for one in turn.s.tolerated}
+    for change in turn.changes:
+        if change.rule in REDUCED_BY_SYMPTOMS and change.kind in ("regress", "substitute", "stop"):
+            had = tried.get(change.exercise_id, Tolerated(change.exercise_id))
+            tried[change.exercise_id] = replace(had, times_reduced=had.times_reduced + 1)
+    for track in _shown(turn, before):
+        dose = load.reduce_volume(track.dose, before.relief.volume_factor) if before.relief else track.dose
+        had = tried.get(dose.exercise_id, Tolerated(dose.exercise_id))
+        if had.highest is not None and _hardness(dose) <= _hardness(had.highest):
+            continue
+        tried[dose.exercise_id] = replace(had, highest=dose)
+        if _loads(turn, dose.exercise_id):
+            turn.set(harder_at=turn.at, stalled_weeks=0)
+    if tuple(tried.values()) != turn.s.tolerated:
+        current = {track.dose.exercise_id for track in turn.s.tracks}
+        old = [one for one in tried.values() if one.exercise_id not in current]
+        kept = [one for one in tried.values() if one.exercise_id in current]
+        turn.set(tolerated=(*old, *kept)[-TRIED_LIMIT:])
+
+
+def close_week(turn: Turn, done: int, due: int) -> None:
+    """Counts the week that is over where progress was due, or tried and not tolerated; else it is no evidence."""
+    s = turn.s
+    if not s.is_running or not done or not due or s.rest_until is not None or not turn.treated:
+        return
+    if s.harder_at is not None and turn.at - s.harder_at < WEEK:
+        return
+    if _pain_forbade(turn) or (s.relief is None and _stands_at_top(turn) and _phase_needs_improvement(turn)):
+        turn.set(stalled_weeks=s.stalled_weeks + 1)
+
+
+def _shown(turn: Turn, before: Snapshot) -> list[Track]:
+    """What the newest session did as prescribed, without pain, now that its morning is known to be settled."""
+    pending = before.pending
+    if pending is None or not pending.earned or before.program_id != turn.s.program_id:
+        return []
+    note = next((n for n in turn.s.notes if n.session_id == pending.session_id), None)
+    if note is None or not note.is_settled or note.light != "green":
+        return []
+    return [track for track in before.tracks if track.dose.exercise_id in pending.earned]
+
+
+def _hardness(dose: Dose) -> tuple[float, float]:
+    resistance = dose.load_kg if dose.load_kg is not None else float(dose.load_level or 0)
+    return resistance, load.volume_of(dose)
+
+
+def _loads(turn: Turn, exercise_id: str) -> bool:
+    exercise = turn.protocols.exercises.exercises.get(exercise_id)
+    return exercise is not None and any(exercise.kind in one.course.dose.kinds for one in turn.treated)
+
+
+def _pain_forbade(turn: Turn) -> bool:
+    s, rule = turn.s, turn.protocols.progression.trend
+    recent = [note for note in s.notes if turn.at - note.time <= WEEK]
+    if any(note.light != "green" or note.is_settled is False for note in recent):
+        return True
+    return s.statistic is not None and is_rising(s.statistic, turn.at, rule.weeks, rule.rise_points)
+
+
+def _stands_at_top(turn: Turn) -> bool:
+    need = turn.protocols.progression.double_progression.sessions_at_top
+    loading = [track for track in turn.s.tracks if _loads(turn, track.dose.exercise_id)]
+    return all(track.at_top >= need or not _may_rise(turn, track) for track in loading)
+
+
+def _may_rise(turn: Turn, track: Track) -> bool:
+    """Whether range, weight or level leave room above the dose in this phase."""
+    dose, book = track.dose, turn.book
+    if not load.is_at_top(dose, load.span_of(turn.dose_rule(dose.exercise_id), dose)):
+        return True
+    exercise = turn.protocols.exercises.exercises.get(dose.exercise_id)
+    if dose.load_kg is not None and book is not None:
+        steps = book.load_steps_kg.get(dose.equipment or "none", ())
+        return not steps or steps[-1] > dose.load_kg
+    if dose.load_level is not None and exercise is not None:
+        return dose.load_level < len(exercise.level_labels) - 1
+    return False
+
+
+def _phase_needs_improvement(turn: Turn) -> bool:
+    """No phase follows, or reports show that what must improve to leave the leading condition's has not."""
+    stand = leading(turn)
+    if stand is None:
+        return bool(turn.s.stands)
+    protocol = next((one for one in turn.treated if one.condition_id == stand.condition_id), None)
+    rules = turn.phase_rules(stand.condition_id, stand.phase_id)
+    if protocol is None or rules is None:
+        return False
+    later = [phase for phase in protocol.program.phases if phase.number > rules.number]
+    criteria = (*rules.exit, *min(later, key=lambda phase: phase.number).entry)
+    return any(_is_reported(turn, one) and not is_met(turn, one) for one in criteria)
+
+
+def _is_reported(turn: Turn, criterion: Criterion) -> bool:
+    """Whether patients improve on it and have told of it; a measure that nobody reported is no failure."""
+    match criterion.kind:
+        case "unreportable" | "week_at_least":
+            return False
+        case "session_pain_at_most":
+            return len(turn.s.notes) >= criterion.count
+        case "morning_settled":
+            return sum(note.is_settled is not None for note in turn.s.notes) >= criterion.count
+        case "symptom_absent":
+            return True
+    series = turn.s.statistic.of(criterion.instrument) if turn.s.statistic and criterion.instrument else None
+    return series is not None and series.last is not None
