@@ -14,6 +14,12 @@ from tests.journeys.patient import START, live
 from tests.support.four_services import four_services_pipeline
 from tests.support.pure_pipeline import PurePipeline
 
+CLOSING = {
+    "discharge": "On the last day of the record a clinician discharges the patient; the wording is ours.",
+    "refer": "On the last day of the record a clinician refers the patient; the wording is ours.",
+}
+CONSENTED = "The patient consents to reminders, which go to the log."
+
 
 def new_pipeline(*, coarse: bool = False) -> PurePipeline:
     """The four services in memory, at the instant where every journey starts."""
@@ -35,8 +41,8 @@ def _head(case: Case) -> bytes:
             "program_id": case.program_id,
             "references": list(case.references),
             "published": list(case.published),
-            "interpolated": list(case.interpolated),
-            "assumed": list(case.assumed),
+            "interpolated": [*case.interpolated, *([CLOSING[case.closing]] if case.weeks else [])],
+            "assumed": [*case.assumed, *([CONSENTED] if case.weeks else [])],
             "expected": case.expected.head(),
         },
         ensure_ascii=False,

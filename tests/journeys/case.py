@@ -68,6 +68,8 @@ class Expected:
     severity: Literal["emergency", "urgent", "routine"] | None = None
     """The highest severity escalated."""
     last_program_status: str | None = None
+    program_held: bool | None = None
+    """The program must have been held at some time."""
 
     def head(self) -> dict[str, Any]:
         """As the file's head shows it: what is demanded, and nothing else."""
@@ -108,6 +110,8 @@ class Case:
     """Whether the patient trains on a day on which a session is prescribed."""
     other_exercise: OtherExercise | None = None
     happenings: tuple[Happening, ...] = ()
+    closing: Literal["discharge", "refer"] = "discharge"
+    """A clinician's word on the last day, where the published record ends."""
 
     @property
     def patient_id(self) -> str:

@@ -331,6 +331,7 @@ J12 = Case(
         "equipment": ["none", "band", "dumbbell"],
     },
     weeks=20,
+    closing="refer",
     pain=series((0, 7), (26, 5.78)),
     measures={"ODI": series((0, 50), (26, 50)), **_NO_CHANGE_FELT},
     expected=Expected(
@@ -381,6 +382,7 @@ J13 = Case(
         "equipment": ["none", "band", "dumbbell"],
     },
     weeks=20,
+    closing="refer",
     pain=series((0, 7), (26, 6.43)),
     measures={"ODI": series((0, 55), (26, 49)), **_NO_CHANGE_FELT},
     expected=Expected(
@@ -437,6 +439,7 @@ J16 = Case(
         "equipment": ["none", "band", "step", "machine", "dumbbell"],
     },
     weeks=17,
+    closing="refer",
     pain=series((0, 7), (13, 5)),
     measures=_NO_CHANGE_FELT,
     expected=Expected(
@@ -496,6 +499,7 @@ J18 = Case(
         ),
     ),
     weeks=9,
+    closing="refer",
     pain=series((0, 5)),
     expected=Expected(
         disposition=("more_information", "clinician_review"),
@@ -506,7 +510,8 @@ J18 = Case(
         escalations=("red_flag",),
         no_escalations=("failed_conservative_care",),
         severity="emergency",
-        last_program_status="held",
+        program_held=True,
+        last_program_status="ended",
     ),
 )
 

@@ -90,6 +90,8 @@ def _of_program(expected: Expected, found: Outcome) -> list[str]:
     if found.programs and expected.conditions and found.programs[-1].conditions != expected.conditions:
         wrong.append(f"program for {found.programs[-1].conditions}, expected {expected.conditions}")
     last = found.programs[-1].status if found.programs else None
+    if expected.program_held and "held" not in [program.status for program in found.programs]:
+        wrong.append("the program was never held")
     if expected.last_program_status is not None and last != expected.last_program_status:
         wrong.append(f"the program is {last} in the end, expected {expected.last_program_status}")
     return wrong

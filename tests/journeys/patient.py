@@ -14,7 +14,9 @@ from tests.support.pure_pipeline import PurePipeline
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 """A Monday; every journey begins here, in time zone Z."""
-INTAKE_HOUR, CHECKIN_HOUR, SESSION_HOUR = 9, 7, 18
+CONSENT_HOUR, INTAKE_HOUR, CHECKIN_HOUR, SESSION_HOUR, CLOSING_HOUR = 8, 9, 7, 18, 12
+CONSENT = {"timezone": "UTC", "consent": {"reminders": True}, "contact": {"log": "journal"}}
+"""Who is in a program wants to be reminded; in a replay reminders go to the log."""
 TRAINING_DAYS = (0, 4, 2, 6, 3, 1, 5)
 """Days of the week from 0 Monday in the order in which they are taken: three sessions are Monday, Wednesday, Friday."""
 
@@ -37,6 +39,8 @@ def live(case: Case, pipeline: PurePipeline) -> tuple[bytes, ...]:
         pipeline.replay([raw])
         reported.append(raw)
 
+    if case.weeks:
+        report(_event(case, 0, CONSENT_HOUR, "care.patient.updated.v1", "consent", CONSENT))
     report(_event(case, 0, INTAKE_HOUR, "care.intake.submitted.v1", "intake", _intake(case)))
     for day in range(case.weeks * 7 + 1):
         todays = [happening for happening in case.happenings if happening.day == day]
@@ -59,6 +63,8 @@ def live(case: Case, pipeline: PurePipeline) -> tuple[bytes, ...]:
                 if session is not None:
                     report(_event(case, day, hour, "care.session.reported.v1", "session", session))
                     last_session = session["session_id"]
+    if case.weeks:
+        report(_event(case, case.weeks * 7, CLOSING_HOUR, "care.clinician.decided.v1", "closing", _closing(case)))
     pipeline.advance(end_of(case))
     return tuple(reported)
 
@@ -88,6 +94,16 @@ def in_force(case: Case, pipeline: PurePipeline) -> InForce | None:
 
 def _intake(case: Case) -> dict[str, Any]:
     return {"intake_id": case.intake_id} | case.intake
+
+
+def _closing(case: Case) -> dict[str, Any]:
+    return {
+        "decision_id": f"{case.journey}-closing",
+        "clinician_id": "clinician-1",
+        "decision": case.closing,
+        "program_id": case.program_id,
+        "rationale": "The published record ends here.",
+    }
 
 
 def _checkin(case: Case, day: int, session_id: str | None, in_force: InForce | None) -> dict[str, Any] | None:
