@@ -86,10 +86,11 @@ def _choose(letters: list[Entry], ids: list[str]) -> list[Entry]:
     chosen: dict[str, Entry] = {}
     for wanted in ids:
         found = [letter for letter in letters if str(letter.get("id")).startswith(wanted)]
-        if len(found) != 1:
+        if len({letter.get("id") for letter in found}) != 1:
             what = "no dead letter has" if not found else f"{len(found)} dead letters have"
             raise typer.BadParameter(f"{what} an id that begins with {wanted!r}")
-        chosen[found[0].entry_id] = found[0]
+        # The same bytes rejected twice have two letters of one id: either stands for both.
+        chosen[found[-1].entry_id] = found[-1]
     return list(chosen.values())
 
 

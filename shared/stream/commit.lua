@@ -3,7 +3,7 @@
 -- KEYS  every key that is touched; the plan names them by position
 -- ARGV  [1] the plan, as MessagePack:
 --   group, source (stream key), dead (dead letters key), timers, due (keys), window_ms, now_ms
---   patients: { state, seen, numbers, version, record ('' = leave), expires, erased,
+--   patients: { state, tombstone, seen, numbers, version, record ('' = leave), expires, buried, erased,
 --               marks, unmarks, events {stream, prefix, suffix, program, mode}, set {member, due_ms}, cancelled,
 --               acks, letters {entry_id, letter} }
 --   strays:   { entry_id, letter ('' = none) }: entries of no patient
@@ -39,18 +39,24 @@ end
 
 local function commit(patient)
   local state, seen, numbers = KEYS[patient.state], KEYS[patient.seen], KEYS[patient.numbers]
-  local current = redis.call('GET', state)
+  local tombstone = KEYS[patient.tombstone]
+  local living = redis.call('GET', state)
+  local current = living or redis.call('GET', tombstone)
   local version = current and string.match(current, '^%d+') or '0'
   if version ~= patient.version then return false end
 
   if patient.erased then redis.call('DEL', seen, numbers) end
   if patient.record ~= '' then
     local record = string.format('%d', tonumber(version) + 1) .. ':' .. patient.record
-    if patient.expires then
+    if patient.buried then
+      redis.call('DEL', state)
+      redis.call('SET', tombstone, record, 'PX', plan.window_ms)
+    elseif patient.expires then
       redis.call('SET', state, record, 'PX', plan.window_ms)
     else
       redis.call('SET', state, record)
     end
+    if not living and not patient.buried then redis.call('DEL', tombstone) end
   end
   local clock = redis.call('TIME')
   local now = clock[1] * 1000 + math.floor(clock[2] / 1000)

@@ -17,6 +17,7 @@ from shared.stream.key import (
     state_key,
     stream_key,
     timers_key,
+    tombstone_key,
 )
 from shared.stream.record import Timer, encode, to_ms
 from shared.stream.script import Script
@@ -73,11 +74,13 @@ class Commit:
         before, after = change.before.timers, record.timers
         return {
             "state": keys(state_key(self.partition, self.service, subject)),
+            "tombstone": keys(tombstone_key(self.partition, self.service, subject)),
             "seen": keys(seen_key(self.partition, self.service, subject)),
             "numbers": keys(prescriptions_key(self.partition, subject)),
             "version": str(change.version),
             "record": encode(record).decode() if change.touched else "",
             "expires": record.is_empty(),
+            "buried": record.is_empty() and record.erased_at is not None,
             "erased": change.erased,
             "marks": change.marks,
             "unmarks": change.unmarks,

@@ -1,18 +1,28 @@
 """Gives what a decision drafts its envelope: derived id, source, correlation and causation."""
 
 import base64
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+import msgspec
+from pydantic import TypeAdapter, ValidationError
+
 from shared.decision import Draft, Incoming, Numbering, Origin
 from shared.event.envelope import Event, derive_id
 from shared.event.registry import adapter
 from shared.event.rejection import ErrorCode, EventRejected, RejectionError
-from shared.event.wire import Payload, Stream
+from shared.event.wire import Identifier, Payload, Stream
 
+_IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
 _NUMBER = re.compile(rb'"prescription_seq":0(?=[,}])')
+
+
+class _Named(msgspec.Struct):
+    id: Any = None
+    correlationid: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +79,12 @@ class Refusal:
 
 
 def letter(service: str, subject: str | None, cause: Cause | None, refusal: Refusal, time: datetime) -> bytes:
-    """A dead letter. Its id follows from the entry, so that the entry has one only."""
+    """A dead letter. Its id follows from who rejects which bytes: the same input has the same dead letter.
+
+    `cause`: where the original names no event id, what led to the rejection.
+    """
     origin = refusal.origin
+    digest = hashlib.sha256(origin.raw).hexdigest()
     rejected = EventRejected(
         origin_stream=origin.stream,
         entry_id=origin.entry_id,
@@ -79,8 +93,21 @@ def letter(service: str, subject: str | None, cause: Cause | None, refusal: Refu
         original=base64.b64encode(origin.raw).decode(),
         attempts=refusal.attempts,
     )
-    entry = f"{origin.stream}/{origin.entry_id}"
-    return _encode(service, subject or "unknown", cause or Cause(entry, entry), rejected, time, entry)
+    cause = cause_of_original(origin.raw) or cause or Cause(digest, digest)
+    return _encode(service, subject or "unknown", cause, rejected, time, f"{origin.stream}/{digest}")
+
+
+def cause_of_original(raw: bytes) -> Cause | None:
+    """The rejected event itself, where its bytes name an id."""
+    try:
+        named = msgspec.json.decode(raw, type=_Named)
+        event_id: str = _IDENTIFIER.validate_python(named.id, strict=True)
+    except (msgspec.MsgspecError, ValidationError, UnicodeDecodeError, RecursionError):
+        return None
+    try:
+        return Cause(event_id, _IDENTIFIER.validate_python(named.correlationid, strict=True))
+    except ValidationError:
+        return Cause(event_id, event_id)
 
 
 def _encode(service: str, subject: str, cause: Cause, data: Payload, time: datetime, key: str) -> bytes:

@@ -4,6 +4,7 @@ All keys of a partition carry its hash tag `{p}`, so that one script may change 
 also on a Redis Cluster.
 """
 
+import hashlib
 from binascii import crc_hqx
 
 from shared.event.wire import Stream
@@ -69,6 +70,11 @@ def timers_key(partition: int, service: str) -> str:
 def state_key(partition: int, service: str, patient: str) -> str:
     """A patient's record of one service."""
     return f"care:{{{partition}}}:{service}:state:{patient}"
+
+
+def tombstone_key(partition: int, service: str, patient: str) -> str:
+    """What tells that a patient was erased, without the pseudonym: its SHA-256 only."""
+    return f"care:{{{partition}}}:{service}:erased:{hashlib.sha256(patient.encode()).hexdigest()[:32]}"
 
 
 def seen_key(partition: int, service: str, patient: str) -> str:

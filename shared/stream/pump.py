@@ -24,7 +24,7 @@ from shared.stream.commit import Commit
 from shared.stream.connection import PASSING
 from shared.stream.decode import Source, Undecodable, decode
 from shared.stream.fold import Change, Content, DueTimer, Entry, Fold, Handled, bury, marks_of
-from shared.stream.key import ANSWERS_FOR, DATA_FIELD, due_key, seen_key, state_key, stream_key
+from shared.stream.key import ANSWERS_FOR, DATA_FIELD, due_key, seen_key, state_key, stream_key, tombstone_key
 from shared.stream.record import Stored, reader
 
 ATTEMPTS = 50
@@ -146,11 +146,12 @@ class Pump:
         pipeline = self._runtime.client.pipeline(transaction=False)
         for subject, marks in wanted.items():
             pipeline.get(state_key(partition, name, subject))
+            pipeline.get(tombstone_key(partition, name, subject))
             pipeline.zmscore(seen_key(partition, name, subject), marks)
         answers = iter(await pipeline.execute())
         return {
             subject: (
-                self._read(next(answers)),
+                self._read(_living(next(answers), next(answers))),
                 {mark for mark, score in zip(marks, next(answers), strict=True) if score is not None},
             )
             for subject, marks in wanted.items()
@@ -220,6 +221,10 @@ class Pump:
             fields["failure"] = handled.failure
         quiet = handled.outcome not in ("failed", "dead_lettered")
         (logger().info if quiet else logger().warning)("handled", **fields)
+
+
+def _living(record: bytes | None, tombstone: bytes | None) -> bytes | None:
+    return tombstone if record is None else record
 
 
 def _identity(content: Content, service: str) -> dict[str, Any]:

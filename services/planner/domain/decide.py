@@ -36,6 +36,8 @@ LATE_WINDOW_TIMER = "late-window"
 ACTED_ON = ("approve", "reclassify", "modify", "refer", "discharge")
 HOLDING = ("emergency", "urgent_referral")
 """Dispositions under which no program of the patient goes on, whatever intake it came from."""
+ANY = ""
+"""Stands for the intake of a decision that names none, and came before there was one."""
 PROGRAM_PREFIX = program_id_of("")
 
 
@@ -65,9 +67,9 @@ def _arrive(policy: Policy, state: PlannerState, arrival: Arrival, protocols: Pr
             intake_id = _intake_of(data)
             answers_ours = intake_of_escalation(data.escalation_id) is not None
             is_unknown = data.program_id is not None and _episode(state, intake_id or "") is None
-            if intake_id is None or not (data.decision in ACTED_ON or answers_ours or is_unknown):
+            if not (data.decision in ACTED_ON or answers_ours or is_unknown):
                 return Decision(state, outcome="ignored")
-            return _take_or_wait(policy, state, arrival, intake_id, protocols)
+            return _take_or_wait(policy, state, arrival, intake_id or _meant(state, at), protocols)
         case ProgramStopped():
             if not data.program_id.startswith(PROGRAM_PREFIX):
                 return Decision(state, outcome="ignored")
@@ -89,8 +91,8 @@ def _classified(
             held, more = hold(one, at.time, protocols)
             state = _with(state, held)
             drafts += more
-    mine = sorted((w for w in state.waiting if w.intake_id == data.intake_id), key=lambda w: w.at)
-    others = tuple(w for w in state.waiting if w.intake_id != data.intake_id)
+    mine = sorted((w for w in state.waiting if w.intake_id in (data.intake_id, ANY)), key=lambda w: w.at)
+    others = tuple(w for w in state.waiting if w not in mine)
     state = msgspec.structs.replace(state, waiting=others)
     for waiting in mine:
         state, more = _take(policy, state, data.intake_id, waiting.at, _payload(waiting), protocols)
@@ -185,6 +187,12 @@ def _intake_of(data: ClinicianDecided) -> str | None:
     return data.intake_id or intake_of_escalation(data.escalation_id) or data.program_id
 
 
+def _meant(state: PlannerState, at: Stamp) -> str:
+    """The intake of a decision that names none: the newest that the clinician could know of."""
+    known = [e.intake_id for e in state.episodes if e.first_at.time <= at.time]
+    return known[-1] if known else ANY
+
+
 def _expire(decision: Decision[PlannerState], policy: Policy, now: datetime, existed: bool) -> Decision[PlannerState]:
     """Gives up on what has waited for the whole late window, and sets the timer for the rest."""
     state = decision.state or PlannerState()
@@ -202,16 +210,16 @@ def _expire(decision: Decision[PlannerState], policy: Policy, now: datetime, exi
 
 
 def _in_vain(waiting: Waiting) -> Rejection | None:
-    """One dead letter for each: intake rejects what names an unknown intake, progression a stop."""
+    """One dead letter for each: intake rejects what names an unknown intake, progression a stop, and the notifier
+    what names an unknown escalation.
+    """
     data = _payload(waiting)
     if isinstance(data, ProgramStopped):
         return None
     origin = Origin(waiting.stream, waiting.entry_id, waiting.raw)
     if data.program_id is not None:
         return Rejection("unknown_program", "$.data.program_id", "no such program became known", origin)
-    if data.intake_id is not None:
-        return None
-    return Rejection("unknown_escalation", "$.data.escalation_id", "no such escalation became known", origin)
+    return None
 
 
 def _deadline(waiting: Waiting, policy: Policy) -> datetime:
