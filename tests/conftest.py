@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NoReturn
 
+import hypothesis
 import pytest
 
 from shared.embedded import EmbeddedServer, EmbeddedServerError
@@ -15,6 +16,11 @@ from tests.support.redis_server import Choice, NoRedisError, RedisServer, choose
 _REDIS_FIXTURES = {"redis_server", "redis_url", "private_server"}
 _choice = pytest.StashKey[Choice]()
 _outcome = pytest.StashKey[str]()
+
+# In CI the same examples each time: a red run can be repeated. Locally they are drawn anew.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI") == "true":
+    hypothesis.settings.load_profile("ci")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -13,10 +13,16 @@ Pain = Annotated[float, Field(ge=0, le=10)]
 
 
 class EffortRule(Sourced):
-    """P08, P10: up to `progress_at_most` a session counts as earned, above `allowed_at_most` it never does."""
+    """P08, P10: up to `progress_at_most` a session counts as earned, above `allowed_at_most` it never does.
+
+    Within the phase's range the effort asked for rises by `step_rpe`, at most once in `step_days`, where
+    nothing else of the exercise rises.
+    """
 
     progress_at_most: Rpe
     allowed_at_most: Rpe
+    step_rpe: Annotated[float, Field(gt=0, le=3)]
+    step_days: Annotated[int, Field(ge=1, le=28)]
 
 
 class DoubleProgressionRule(Sourced):

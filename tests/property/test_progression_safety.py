@@ -96,8 +96,12 @@ def test_nothing_rises_without_a_good_answer(care: Care) -> None:
                 assert data.checkin_id is not None
                 assert data.prescription
                 assert decision.state is not None
-                assert decision.state.head.holds == ()
-                assert decision.state.head.escalation("red_flag") is None
+                head = decision.state.head
+                if head.holds or head.escalation("red_flag"):
+                    # A check-in of before the hold that arrives after it: the hold is told again, and stands.
+                    assert head.clock is not None
+                    assert data is not decision.drafts[-1].data
+                    assert draft.time < head.clock
 
 
 @SLOW
@@ -260,7 +264,8 @@ def test_no_history_brings_what_is_excluded(course: tuple[Care, frozenset[str]])
         assert len(set(ids)) == len(ids)
         assert [exclusion(one, case, library) for one in ids] == [None] * len(ids)
         assert len(ids) <= 5
-        if len(ids) < 4:
+        days = s.days_cap or planned_for.intake.sessions_per_week
+        if len(ids) < 4 and days > 1:  # on one day a week only the leading tendon is loaded
             listed = [
                 e.exercise_id
                 for c in book.conditions

@@ -36,6 +36,8 @@ class Track(Struct, frozen=True, omit_defaults=True):
     reds: int = 0
     """Red sessions in a row."""
     variant_since: datetime | None = None
+    effort_since: datetime | None = None
+    """Since when it asks for its effort; None until that first waits for a rise."""
 
 
 class Span(Struct, frozen=True):
@@ -160,6 +162,17 @@ def raise_load(
         return None
     raised = replace(raised, reps=span.reps_low, hold_s=span.hold_low_s if dose.hold_s is not None else None)
     return Step(raised, "P08", what)
+
+
+def raise_effort(track: Track, highest_rpe: float, now: datetime, rules: ProgressionRules) -> Step | None:
+    """More effort at the same dose, at most one step in so many days. Source: P10."""
+    rule, dose = rules.effort, track.dose
+    if track.effort_since is None or now - track.effort_since < timedelta(days=rule.step_days):
+        return None
+    target = min(dose.target_rpe + rule.step_rpe, highest_rpe)
+    if target <= dose.target_rpe:
+        return None
+    return Step(replace(dose, target_rpe=target), "P10", f"effort from {dose.target_rpe:g} to {target:g} of 10")
 
 
 def next_kg(dose: Dose, book: Book, rules: ProgressionRules, week_ago_kg: float | None) -> float | None:

@@ -161,7 +161,7 @@ def _climb(turn: Turn, track: Track) -> None:
     if not load.is_at_top(track.dose, span):
         step = load.raise_within_range(track, span, exercise, turn.at, rules)
         if step is None:
-            turn.keep(track.dose.exercise_id, "P11", "This week's rise is used up, so it stays as it is.")
+            _ask_more_effort(turn, track, "This week's rise is used up, so it stays as it is.")
         else:
             _give(turn, track, step.dose, step.rule, step.what)
         return
@@ -179,12 +179,29 @@ def _climb(turn: Turn, track: Track) -> None:
     turn.put(replace(track, at_top=at_top))
     harder = None if _load_may_still_rise(turn, track) else variant_of(turn, track, up=True)
     if harder is None:
-        turn.keep(track.dose.exercise_id, "P11", "No further step is allowed in this phase now, so it stays.")
+        held = replace(track, at_top=at_top)
+        _ask_more_effort(turn, held, "No further step is allowed in this phase now, so it stays.")
         return
     turn.change(
         track.dose.exercise_id, "progress", track.dose, harder, "P08", "Two good sessions at its top: a harder variant."
     )
     turn.swap(track, replace(begin_track(harder, turn.at), variant_since=turn.at))
+
+
+def _ask_more_effort(turn: Turn, track: Track, otherwise: str) -> None:
+    """Where neither range nor load rises, the effort asked for may: early light, later hard. Source: P10."""
+    rule, exercise_id = turn.dose_rule(track.dose.exercise_id), track.dose.exercise_id
+    cap = effort_cap_rpe(turn)
+    highest = rule.rpe.high if rule is not None else track.dose.target_rpe
+    highest = highest if cap is None else min(highest, cap)
+    step = load.raise_effort(track, highest, turn.at, turn.protocols.progression)
+    if step is None:
+        turn.keep(exercise_id, "P11", otherwise)
+        turn.put(replace(track, effort_since=track.effort_since or turn.at))
+        return
+    why = f"Well tolerated, and a good next morning: {step.what}."
+    turn.change(exercise_id, "progress", track.dose, step.dose, step.rule, why)
+    turn.put(replace(track, dose=step.dose, effort_since=turn.at))
 
 
 def span_of(turn: Turn, dose: Dose) -> Span:
