@@ -31,14 +31,15 @@ def salvage(
     data = content.get("data")
     if not isinstance(data, dict):
         return None
-    if stream is Stream.SESSIONS:
-        flags = _known(_strings(data.get("symptoms")))
-    elif stream is Stream.INTAKES:
-        answers = data.get("red_flags")
-        reported = answers.items() if isinstance(answers, dict) else ()
-        flags = _known(flag for flag, answer in reported if answer == "present")
-    else:
+    if stream not in (Stream.SESSIONS, Stream.INTAKES):
         return None
+    # Whichever stream it came in by: a report in the wrong one is rejected, too.
+    answers = data.get("red_flags")
+    reported = answers.items() if isinstance(answers, dict) else ()
+    ticked = [flag for flag, answer in reported if answer == "present"]
+    flags = _known([*_strings(data.get("symptoms")), *ticked])
+    if stream is Stream.INTAKES:  # intake knows the red flags of the vocabulary only
+        flags = tuple(flag for flag in flags if flag[0] in vocabulary().red_flags)
     if not flags:
         return None
     salvaged_id = derive_id("salvage", cause)

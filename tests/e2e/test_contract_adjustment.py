@@ -12,6 +12,7 @@ from tests.support.black_box import (
     checkin,
     decision,
     event,
+    performed,
     session,
     when,
 )
@@ -256,7 +257,8 @@ def test_failed_care_is_a_status_if_and_only_if_its_escalation_is_open(care: Sys
     for week in range(weeks):
         for day in (0, 2, 4):
             at = start + week * 7 * DAY + day * DAY + HOUR
-            care.train(patient, at, pain_during=2, morning=2)
+            hard = performed(care.in_force(patient), effort=6 if week > 7 else None)
+            care.train(patient, at, pain_during=2, morning=2, exercises=hard)
         measures = [{"instrument": one, "value": neutral[one]} for one in owed if one in neutral]
         care.tell(
             checkin(patient, start + week * 7 * DAY + 6 * DAY, checkin_id=f"wk-{patient}-{week}", measures=measures)

@@ -86,7 +86,7 @@ def test_the_size_of_the_clocks_steps_changes_nothing(another: Callable[..., Sys
     by_event = steps(another, None)
     expected = outcome(by_event, "stepper", reminders=False)
     assert len(expected) > 10
-    for step in (6 * HOUR, DAY):
+    for step in (8 * HOUR, DAY):
         care = steps(another, step)
         assert outcome(care, "stepper", reminders=False) == expected, step
         care.kill()

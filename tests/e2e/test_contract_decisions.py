@@ -165,7 +165,6 @@ def test_resume_publishes_a_prescription_even_where_nothing_was_held(care: Syste
     assert all(one["data"]["prescription"] for one in told)
 
 
-@pytest.mark.xfail(strict=True, reason="exercises that progression introduces later are not capped")
 def test_modify_applies_the_changes_resolves_and_ends_the_hold(care: System) -> None:
     """Fewer days, without one exercise and lighter: from now on so, and the program runs."""
     patient, escalation = flagged(care, EMERGENCY)
@@ -236,9 +235,7 @@ def test_reclassify_for_an_unknown_condition_is_a_dead_letter(care: System) -> N
     [
         "escalation",
         "program",
-        pytest.param(
-            "nothing", marks=pytest.mark.xfail(strict=True, reason="progression ignores a decision without ids")
-        ),
+        "nothing",
     ],
 )
 def test_refer_and_discharge_end_it_all(care: System, kind: str, by: str) -> None:
@@ -335,7 +332,6 @@ def test_a_proposed_program_prescribes_no_load_and_misses_no_session(cautious: S
     assert set(cautious.open(patient)) == {"clinician_review"}
 
 
-@pytest.mark.xfail(strict=True, reason="progression waits for an escalation that is the planner's")
 @pytest.mark.parametrize("kind", ["refer", "discharge"])
 def test_a_proposal_can_be_refused(cautious: System, kind: str) -> None:
     """A clinician who refers instead of approving ends the proposal."""
@@ -347,7 +343,6 @@ def test_a_proposal_can_be_refused(cautious: System, kind: str) -> None:
     assert cautious.in_force(patient) == []
 
 
-@pytest.mark.xfail(strict=True, reason="progression brings removed exercises back")
 def test_modify_of_a_proposal_activates_it(cautious: System) -> None:
     """A change by a clinician is a clinician's word: the changed program runs."""
     patient = cautious.enrol()

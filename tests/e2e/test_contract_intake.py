@@ -329,7 +329,6 @@ def test_severity_rises_under_the_same_id(care: System) -> None:
     assert [one["holds_program"] for one in raised] == [False, True]
 
 
-@pytest.mark.xfail(strict=True, reason="progression does not know the escalations of intake")
 def test_a_red_flag_in_a_later_intake_holds_the_running_program(care: System) -> None:
     """The patient is in a program and a new intake tells of numbness: no session until a clinician decides."""
     patient, _ = classified(care)

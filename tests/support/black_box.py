@@ -109,11 +109,11 @@ SECRET = "zanzibar-marmalade"
 """Stands in every free text that these tests send; it must come out nowhere."""
 
 
-def performed(prescription: Iterable[Json]) -> list[Json]:
-    """Everything done exactly as prescribed, with the effort that was asked for."""
+def performed(prescription: Iterable[Json], effort: float | None = None) -> list[Json]:
+    """Everything done exactly as prescribed, with the effort that was asked for unless told otherwise."""
     done = []
     for one in prescription:
-        rpe = one["target_rpe"]
+        rpe = one["target_rpe"] if effort is None else effort
         load = {name: one[name] for name in ("load_kg", "load_level") if name in one}
         if "hold_s" in one:
             sets = [{"reps": 1, "hold_s": one["hold_s"], "rpe": rpe} | load] * (one["sets"] * one["reps"])
@@ -277,7 +277,7 @@ class System:
             if all(name in fields and datetime.fromisoformat(fields[name]) >= instant for name in self.services):
                 self.settle()
                 return
-            time.sleep(0.002)
+            time.sleep(0.004)
         raise AssertionError(f"care:clock:handled stays {fields} at {text}")
 
     def settle(self) -> None:
@@ -286,7 +286,7 @@ class System:
         while busy := self._busy():
             self._alive()
             assert time.monotonic() < deadline, f"not idle: {busy}"
-            time.sleep(0.002)
+            time.sleep(0.004)
 
     def _busy(self) -> list[str]:
         keys = [f"care:{{{n}}}:{stream}" for n in range(self.partitions) for stream in STREAMS]

@@ -279,7 +279,7 @@ def test_an_unknown_symptom_reaches_a_clinician() -> None:
     care = start()
     care.feed(checkin(at(1), symptoms=["odd_feeling"]))
     assert care.raised[-1].reason == "clinician_review"
-    assert care.raised[-1].evidence["unknown_symptoms"] == ["odd feeling"]
+    assert care.raised[-1].evidence["unknown_symptoms"] == ["odd_feeling"]
 
 
 def test_failed_care_is_its_status_from_one_transaction() -> None:

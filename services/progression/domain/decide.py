@@ -1,5 +1,6 @@
 """The core of progression: `decide(late_window, state, event, protocols, now) -> Decision`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from services.progression.domain.book import write_book
 from services.progression.domain.escalation import flag_urgency
 from services.progression.domain.fact import (
     CheckinFact,
+    DecisionFact,
     Fact,
     FlagFact,
     PatientFact,
@@ -20,7 +22,7 @@ from services.progression.domain.fact import (
     decision_fact,
     session_fact,
 )
-from services.progression.domain.fold import Folded, count, fold, is_late
+from services.progression.domain.fold import Folded, Passed, count, fold, is_late, is_partial
 from services.progression.domain.publish import publish, repeat_late
 from services.progression.domain.schedule import next_due
 from services.progression.domain.state import State, Waiting
@@ -47,6 +49,8 @@ from shared.protocol.library import Protocols
 OWN_SOURCE = "//adaptive-care/progression"
 WAKE = "wake"
 WAITING_LIMIT = 128
+BINDS_UNNAMED = ("hold", "resume", "modify", "refer", "discharge")
+"""Decisions that bind the program in force where they name none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +142,19 @@ def _decided(state: State, arrival: Arrival, context: Context, known: bool) -> D
     if data.decision in ("acknowledge", "approve"):
         return _ignore(state, context, known)
     reason = _reason_of(state, data.escalation_id)
-    ours = data.program_id is not None and _is_known(state, data.program_id)
-    if reason is None and not ours:
-        if data.escalation_id is None and data.program_id is None:
-            return _ignore(state, context, known)
-        return _wait(state, arrival, context)
-    fact = decision_fact(arrival.id, arrival.time, data, reason, _flags_told(state, data.escalation_id))
-    return _take(state, [_within(state, fact)], context)
+    binds = reason is not None or (
+        _is_known(state, data.program_id) if data.program_id is not None else data.decision in BINDS_UNNAMED
+    )
+    facts: list[Fact] = []
+    if binds:
+        fact = decision_fact(arrival.id, arrival.time, data, reason, _flags_told(state, data.escalation_id))
+        facts.append(_within(state, fact))
+    if reason is None and data.escalation_id is not None:
+        # The escalation may be another service's, or one of ours that is yet to come.
+        return _wait(state, arrival, context, meanwhile=facts)
+    if not binds:
+        return _wait(state, arrival, context) if data.program_id is not None else _ignore(state, context, known)
+    return _take(state, facts, context)
 
 
 def _take(state: State, facts: list[Fact], context: Context, until: datetime | None = None) -> Decision[State]:
@@ -155,6 +165,7 @@ def _take(state: State, facts: list[Fact], context: Context, until: datetime | N
     arrived = {fact.id for fact in facts}
     folded = fold(state, facts, until, context.protocols, context.subject, context.late_window)
     outputs, again, moments = list(folded.outputs), folded.again, dict(folded.moments)
+    passed, answers = folded.passed, [fact for fact in facts if isinstance(fact, DecisionFact)]
     too_late = [f for f in facts if isinstance(f, SessionFact) and _is_left(folded.state, f)]
     while (found := _release(folded.state)) is not None:
         after, more = found
@@ -167,9 +178,12 @@ def _take(state: State, facts: list[Fact], context: Context, until: datetime | N
         folded = fold(after, more, until, context.protocols, context.subject, context.late_window)
         outputs = list(folded.outputs) if folded.again else [*outputs, *folded.outputs]
         again, moments = again or folded.again, moments | dict(folded.moments)
+        passed = folded.passed if folded.again else (*passed, *folded.passed)
+        answers.extend(fact for fact in more if isinstance(fact, DecisionFact))
         arrived |= {fact.id for fact in more}
         too_late.extend(f for f in more if isinstance(f, SessionFact) and _is_left(folded.state, f))
-    folded = Folded(folded.state, tuple(outputs), again, moments)
+    untold = _untold(state, passed, {fact.decision_id for fact in answers})
+    folded = Folded(folded.state, tuple(outputs), again, moments, untold)
     state, drafts = publish(folded, arrived, context.protocols, context.subject)
     for one in too_late:
         drafts = (*drafts, *repeat_late(state, one, context.protocols, context.subject))
@@ -181,6 +195,19 @@ def _take(state: State, facts: list[Fact], context: Context, until: datetime | N
         timers=_timers(state, context),
         rejections=rejections,
         rule=rule,
+    )
+
+
+def _untold(before: State, passed: tuple[Passed, ...], decision_ids: set[str]) -> tuple[Passed, ...]:
+    """Escalations that nobody has heard of, and that the decisions of this step closed at once."""
+    told = {one.reason for one in before.published.open}
+    known = {one.escalation_id for one in before.known}
+    return tuple(
+        one
+        for one in passed
+        if one.closed.decision_id in decision_ids
+        and one.moment.escalation.reason not in told
+        and one.moment.escalation.escalation_id not in known
     )
 
 
@@ -212,8 +239,9 @@ def _wait(
     arrival: Arrival,
     context: Context,
     flags: tuple[str, ...] = (),
+    meanwhile: Sequence[Fact] = (),
 ) -> Decision[State]:
-    """Keeps an event for what it belongs to. Its red flags act at once all the same."""
+    """Keeps an event for what it belongs to. Its red flags act at once all the same, and so does `meanwhile`."""
     if any(one.event_id == arrival.id for one in state.waiting):
         return Decision(state, timers=_timers(state, context), outcome="ignored")
     origin = arrival.origin
@@ -225,6 +253,7 @@ def _wait(
         origin.stream,
         origin.entry_id,
         origin.raw,
+        has_acted=bool(meanwhile),
     )
     kept = tuple(sorted([*state.waiting, waiting], key=lambda one: (one.time, one.event_id)))
     rejections: tuple[Rejection, ...] = ()
@@ -234,9 +263,9 @@ def _wait(
     state = replace(state, waiting=kept)
     rules = context.protocols.progression
     red = tuple(sorted({flag for flag in flags if flag_urgency(flag, rules) is not None}))
-    if red:
-        fact = FlagFact(arrival.id, arrival.time, red)
-        decision = _take(state, [_within(state, fact)], context)
+    facts = [*meanwhile, *([_within(state, FlagFact(arrival.id, arrival.time, red))] if red else [])]
+    if facts:
+        decision = _take(state, facts, context)
         return Decision(
             decision.state,
             decision.drafts,
@@ -258,6 +287,8 @@ def _release(state: State) -> tuple[State, list[Fact]] | None:
             left.append(one)
         else:
             facts.append(fact)
+            if is_partial(fact):
+                left.append(replace(one, has_acted=True))
     return (replace(state, waiting=tuple(left)), facts) if facts else None
 
 
@@ -273,8 +304,10 @@ def _follow(state: State, one: Waiting) -> Fact | None:
             fact = _from_start(state, StopFact(event.id, event.time, data.program_id))
         case ClinicianDecided():
             reason = _reason_of(state, data.escalation_id)
-            if reason is None and not _is_known(state, data.program_id):
+            if reason is None and (one.has_acted or not _is_known(state, data.program_id)):
                 return None
+            if one.has_acted and all(known.id != event.id for known in state.window):
+                return None  # what it did has left the window: it would be done twice
             fact = decision_fact(event.id, event.time, data, reason, _flags_told(state, data.escalation_id))
         case _:
             return None
@@ -308,7 +341,7 @@ def _ignore(state: State, context: Context, known: bool) -> Decision[State]:
 
 def _timers(state: State, context: Context) -> dict[str, datetime]:
     """One timer for each patient: the next that falls due, in whole seconds."""
-    due = [one.until for one in state.waiting]
+    due = [one.until for one in state.waiting if not one.has_acted]
     following = next_due(state.head, context.protocols.progression)
     if following is not None:
         due.append(_whole_second(following[0]))

@@ -7,7 +7,8 @@ from services.progression.domain.circumstance import is_barred
 from services.progression.domain.escalation import resolve, silence
 from services.progression.domain.fact import DecisionFact
 from services.progression.domain.gap import lighten_for_gap
-from services.progression.domain.hold import CLINICIAN, end_program, hold, release
+from services.progression.domain.hold import CLINICIAN, PLANNER, end_program, hold, release
+from services.progression.domain.load import Track
 from services.progression.domain.selection import fill_session
 from services.progression.domain.start import capped
 from services.progression.domain.state import Resolution
@@ -20,7 +21,7 @@ HELD = "A clinician holds the program."
 
 def decide_as_clinician(turn: Turn, fact: DecisionFact) -> None:
     """Applies one decision. `approve` is the planner's to carry out, `acknowledge` the notifier's."""
-    if fact.reason is None and fact.program_id != turn.s.program_id:
+    if not _concerns(turn, fact):
         return
     if fact.reason == "no_contact" and turn.s.escalation("no_contact") is not None:
         turn.set(last_contact=turn.at)  # silence counts anew from the clinician's word
@@ -46,6 +47,23 @@ def decide_as_clinician(turn: Turn, fact: DecisionFact) -> None:
             pass
 
 
+def _concerns(turn: Turn, fact: DecisionFact) -> bool:
+    """Whether it is about the program in force. Leaving care, and a hold, need no name for it."""
+    if fact.reason is not None:
+        return True
+    if fact.program_id is not None:
+        return fact.program_id == turn.s.program_id
+    if fact.decision in ("hold", "refer", "discharge") or not fact.is_elsewhere:
+        return True
+    # It answers what intake or the planner asked, where that is what keeps the program from running.
+    return PLANNER in turn.s.holds or (fact.decision == "modify" and _is_proposal(turn))
+
+
+def _is_proposal(turn: Turn) -> bool:
+    """Awaiting a clinician's word, or running by a word of this very instant."""
+    return turn.s.status == "proposed" or turn.s.approved_at == turn.at
+
+
 def _continue(turn: Turn, fact: DecisionFact) -> None:
     found = turn.s.escalation(fact.reason) if fact.reason else None
     if found is None:
@@ -63,6 +81,8 @@ def _continue(turn: Turn, fact: DecisionFact) -> None:
 
 def _answer(turn: Turn, fact: DecisionFact, how: Resolution) -> None:
     """Resolves what the decision answers; without an escalation, all that holds the program."""
+    if fact.is_elsewhere:
+        return
     reasons = [fact.reason] if fact.reason else [one.reason for one in turn.s.open if one.holds]
     for reason in reasons:
         if reason is not None:
@@ -101,7 +121,7 @@ def _modify(turn: Turn, fact: DecisionFact) -> None:
             if exercise is not None and is_barred(turn, exercise):
                 continue
             dose = replace(dose, days_per_week=min(dose.days_per_week or 7, fact.sessions_per_week))
-        if fact.load_factor is not None:
+        if fact.load_factor is not None and not _has_planned_now(turn, track):
             dose = load.scale(dose, fact.load_factor, book)
         kept.append(load.mark(replace(track, dose=capped(turn, dose), at_top=0), turn.at))
     turn.set(
@@ -112,6 +132,11 @@ def _modify(turn: Turn, fact: DecisionFact) -> None:
     )
     if turn.s.tracks or fact.remove_exercises:
         fill_session(turn, "DOMINANCE", "The program was changed by a clinician.")
+
+
+def _has_planned_now(turn: Turn, track: Track) -> bool:
+    """Newly brought in by the planner's version that carries out this very decision: its load is scaled already."""
+    return turn.s.approved_at == turn.at and [one.since for one in track.marks] == [turn.at]
 
 
 def _finish(turn: Turn, fact: DecisionFact, how: Resolution, because: str) -> None:

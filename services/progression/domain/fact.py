@@ -71,6 +71,11 @@ class DecisionFact(_Fact, frozen=True, omit_defaults=True, tag="decision"):
     sessions_per_week: int | None = None
     load_factor: float | None = None
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """It names nothing but an escalation that is not known here: intake's, the planner's, or one yet to come."""
+        return self.escalation_id is not None and self.reason is None and self.program_id is None
+
 
 class ProgramFact(_Fact, frozen=True, omit_defaults=True, tag="program"):
     """A version of a program by the planner; what it holds stands in the state's books."""
@@ -154,8 +159,9 @@ def decision_fact(
     flags_seen: tuple[str, ...],
 ) -> DecisionFact:
     changes = data.changes
+    is_elsewhere = data.escalation_id is not None and data.program_id is None and reason is None
     answers_flags = data.decision in ("refer", "discharge") or (
-        reason in (None, "red_flag") and data.decision != "hold"
+        reason in (None, "red_flag") and data.decision != "hold" and not is_elsewhere
     )
     return DecisionFact(
         id=event_id,

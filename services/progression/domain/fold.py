@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from services.progression.domain.fact import CheckinFact, Fact, FlagFact, ProgramFact, SessionFact, order
+from services.progression.domain.fact import CheckinFact, DecisionFact, Fact, FlagFact, ProgramFact, SessionFact, order
 from services.progression.domain.review import assessment_now, turn_at
 from services.progression.domain.schedule import next_due, tick
-from services.progression.domain.state import Escalation, KnownEscalation, Left, Snapshot, State
+from services.progression.domain.state import Closed, Escalation, KnownEscalation, Left, Snapshot, State
 from services.progression.domain.step import apply, count_late
 from services.progression.domain.tolerance import note_tolerance
 from services.progression.domain.turn import Output, Turn
@@ -34,6 +34,14 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class Passed:
+    """An escalation that was opened and then closed, as it last stood."""
+
+    moment: Moment
+    closed: Closed
+
+
+@dataclass(frozen=True, slots=True)
 class Folded:
     """A state whose head is up to date, and what was said on the way."""
 
@@ -43,6 +51,7 @@ class Folded:
     """Folded anew from the base: most of what was said has been said before."""
     moments: Mapping[str, Moment] = field(default_factory=dict)
     """The last change of each escalation, by reason: what the decision to raise it read."""
+    passed: tuple[Passed, ...] = ()
 
 
 def is_late(state: State, time: datetime) -> bool:
@@ -62,18 +71,19 @@ def fold(
 
     A timer that is due later, or at the instant of the newest fact, waits for the next wake.
     """
+    # Where an event counts in full at last, what it was heard for before is part of it.
+    partial = {f.id for f in state.window if is_partial(f)}
+    whole = {f.id for f in facts if f.id in partial and not is_partial(f)}
+    completes = bool(whole)
+    if completes:
+        state = replace(state, window=tuple(f for f in state.window if f.id not in whole))
     known = {(type(fact), fact.id) for fact in state.window}
     fresh = sorted({(type(f), f.id): f for f in facts if (type(f), f.id) not in known}.values(), key=order)
-    # Where an event counts in full at last, the red flags that it was heard for before are part of it.
-    whole = {fact.id for fact in fresh if not isinstance(fact, FlagFact)}
-    heard_before = [f for f in state.window if isinstance(f, FlagFact) and f.id in whole]
-    if heard_before:
-        state = replace(state, window=tuple(f for f in state.window if f not in heard_before))
     newest = max([fact.time for fact in fresh], default=None)
     if newest is not None and state.newest is not None:
         newest = max(newest, state.newest)
     newest = newest or state.newest
-    follows = not heard_before and all(
+    follows = not completes and all(
         (not state.window or order(fact) > order(state.window[-1]))
         and (state.head.clock is None or fact.time >= state.head.clock)
         and (state.head.ticked is None or fact.time > state.head.ticked)
@@ -96,7 +106,14 @@ def fold(
         known=_remember(state.known, heard.escalations),
         left=_leave(state, heard.left, protocols, subject),
     )
-    return Folded(_forget(state), tuple(outputs), not follows, heard.moments)
+    return Folded(_forget(state), tuple(outputs), not follows, heard.moments, tuple(heard.passed))
+
+
+def is_partial(fact: Fact) -> bool:
+    """Only the red flags of an event, or a decision whose escalation is not known yet."""
+    return isinstance(fact, FlagFact) or (
+        isinstance(fact, DecisionFact) and fact.escalation_id is not None and fact.reason is None
+    )
 
 
 def count(state: State, fact: SessionFact | CheckinFact, protocols: Protocols, subject: str) -> State:
@@ -118,6 +135,7 @@ class Heard:
     def __init__(self) -> None:
         self.escalations: list[Escalation] = []
         self.moments: dict[str, Moment] = {}
+        self.passed: list[Passed] = []
         self.left: dict[str, Snapshot] = {}
         """Programs that another one replaced, as they last stood."""
 
@@ -127,9 +145,17 @@ class Heard:
         if after.open is before.open:
             return
         self.escalations.extend(after.open)
+        for one in before.open:
+            closed = next((c for c in after.closed if c.reason == one.reason), None)
+            if closed is not None and after.escalation(one.reason) is None:
+                self.passed.append(Passed(self._moment_of(one, before), closed))
         for one in after.open:
             if before.escalation(one.reason) != one:
                 self.moments[one.reason] = Moment(one, after)
+
+    def _moment_of(self, one: Escalation, before: Snapshot) -> Moment:
+        moment = self.moments.get(one.reason)
+        return moment if moment is not None and moment.escalation == one else Moment(one, before)
 
 
 def _run(

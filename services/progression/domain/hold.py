@@ -5,6 +5,8 @@ from datetime import date, datetime, timedelta
 from services.progression.domain.turn import Turn
 
 CLINICIAN = "clinician"
+PLANNER = "planner"
+"""The planner holds the program, for a red flag that intake found."""
 RUNNING_DAYS = 8
 """A running week and the day on which it is closed."""
 

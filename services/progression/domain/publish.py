@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from services.progression.domain.explain import adjustment_of, changed_program, raised, reached_goal
-from services.progression.domain.fact import SessionFact
+from services.progression.domain.fact import ProgramFact, SessionFact
 from services.progression.domain.fold import Folded, Moment
 from services.progression.domain.state import (
     Escalation,
@@ -27,7 +27,7 @@ from shared.protocol.library import Protocols
 def publish(folded: Folded, arrived: set[str], protocols: Protocols, subject: str) -> tuple[State, tuple[Draft, ...]]:
     """The drafts, and the state that remembers them. Red flags come first."""
     state = folded.state
-    drafts = [*_escalations(state, folded.moments, protocols, subject)]
+    drafts = [*_passed(folded, protocols, subject), *_escalations(state, folded.moments, protocols, subject)]
     published = replace(state.published, open=_told(state))
     status, version = published.status, published.version
     for output, repeated in _chosen(folded, arrived):
@@ -109,24 +109,29 @@ def _chosen(folded: Folded, arrived: set[str]) -> list[tuple[Output, bool]]:
     if not folded.again:
         return [(output, False) for output in folded.outputs]
     adjusted = [n for n, output in enumerate(folded.outputs) if isinstance(output, Adjusted)]
-    last = adjusted[-1] if adjusted else len(folded.outputs)
-    return [
-        (output, output.cause not in arrived)
-        for n, output in enumerate(folded.outputs)
-        if n >= last or output.cause in arrived
-    ]
+    # A plan that comes after what was decided on it has taken the place of what that decision prescribed.
+    is_planned = any(isinstance(fact, ProgramFact) and fact.id in arrived for fact in folded.state.window)
+    last = adjusted[-1] if adjusted else len(folded.outputs) - is_planned
+    told = {n for n, output in enumerate(folded.outputs) if n >= last or output.cause in arrived}
+    prescribed = max((n for n in told if _prescribes(folded.outputs[n])), default=len(folded.outputs))
+    rewritten = [n for n, output in enumerate(folded.outputs) if isinstance(output, Rewritten) and n > prescribed]
+    # What a late session prescribes is taken back by the hold, or the end, that came after it.
+    return [(folded.outputs[n], folded.outputs[n].cause not in arrived) for n in sorted({*told, *rewritten[-1:]})]
+
+
+def _prescribes(output: Output) -> bool:
+    return isinstance(output, Adjusted) and output.snapshot.is_running and not output.late
 
 
 def _adjusted(said: Adjusted, protocols: Protocols, subject: str, repeated: bool) -> Draft | None:
     payload = adjustment_of(said, protocols, subject)
     if payload is None:
         return None
-    runs = said.snapshot.is_running and not said.late
     return Draft(
         payload,
         said.time,
         f"{'again' if repeated else 'adjusted'}:{said.cause}",
-        Numbering.NEXT if runs else Numbering.CURRENT,
+        Numbering.NEXT if _prescribes(said) else Numbering.CURRENT,
     )
 
 
@@ -165,6 +170,25 @@ def _told(state: State) -> tuple[RaisedEscalation, ...]:
 def _id_of(one: Escalation, published: Published) -> str:
     """An escalation keeps the id under which it became known, also where late facts move its cause."""
     return next((old.escalation_id for old in published.open if old.reason == one.reason), one.escalation_id)
+
+
+def _passed(folded: Folded, protocols: Protocols, subject: str) -> list[Draft]:
+    """What a decision that had waited for it closed in the very step that raised it: told once, and closed."""
+    state, drafts = folded.state, []
+    for passed in sorted(folded.passed, key=lambda p: p.moment.escalation.reason != "red_flag"):
+        one, then, closed = passed.moment.escalation, passed.moment.snapshot, passed.closed
+        book = state.book(then.program_id, then.version)
+        payload = raised(one, one.escalation_id, then, book, protocols, subject)
+        drafts.append(Draft(payload, one.updated_at, f"raised:{one.escalation_id}"))
+        resolved = EscalationResolved(
+            escalation_id=one.escalation_id,
+            program_id=then.program_id,
+            reason=one.reason,
+            resolution=closed.resolution,
+            decision_id=closed.decision_id,
+        )
+        drafts.append(Draft(resolved, max(closed.time, one.updated_at), f"resolved:{one.escalation_id}"))
+    return drafts
 
 
 def _escalations(state: State, moments: Mapping[str, Moment], protocols: Protocols, subject: str) -> list[Draft]:

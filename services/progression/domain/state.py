@@ -148,6 +148,8 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     version: int = 0
     started_at: datetime | None = None
     """When the program was first planned."""
+    approved_at: datetime | None = None
+    """When a clinician's word last made a proposal of it run."""
     status: Status = "none"
     week_end: datetime | None = None
     """The next one that is due."""
@@ -169,7 +171,7 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     rest_until: datetime | None = None
     """Ill: no session until then."""
     holds: tuple[str, ...] = ()
-    """Reasons of escalations that hold the program, or `clinician`."""
+    """Reasons of escalations that hold the program, or `clinician`, or `planner`."""
     pending: Pending | None = None
     unanswered: int = 0
     """Sessions in a row without their next morning."""
@@ -220,7 +222,7 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
         return next((one for one in self.tracks if one.dose.exercise_id == exercise_id), None)
 
 
-class Waiting(Struct, frozen=True):
+class Waiting(Struct, frozen=True, omit_defaults=True):
     """An event that belongs to something not yet known, with its original bytes."""
 
     event_id: str
@@ -230,6 +232,8 @@ class Waiting(Struct, frozen=True):
     stream: str
     entry_id: str
     raw: bytes
+    has_acted: bool = False
+    """A decision that binds the program already, and waits only for the escalation that it names."""
 
 
 class RaisedEscalation(Struct, frozen=True):

@@ -142,8 +142,8 @@ def _checkin(turn: Turn, fact: CheckinFact) -> None:
 
 
 def _advance_after(turn: Turn) -> None:
-    """A phase is left in place of a step within it, never together with one."""
-    if not any(change.kind == "progress" for change in turn.changes):
+    """A phase is left in place of a step within it, never together with one; more effort alone is no such step."""
+    if not any(change.kind == "progress" and change.rule != "P10" for change in turn.changes):
         advance(turn)
 
 
@@ -262,7 +262,9 @@ def _count_session(turn: Turn, fact: SessionFact) -> None:
     efforts = [one.rpe for one in fact.exercises if one.rpe is not None]
     if s.statistic is not None:
         turn.set(statistic=statistic.with_session(s.statistic, fact.pain_during, max(efforts, default=None), fact.time))
-    if s.adherence is not None and any(not one.skipped for one in fact.exercises):
+    # A platform that knows no prescription may report no exercises; without them nothing earns a step.
+    is_done = fact.completed or any(not one.skipped for one in fact.exercises)
+    if s.adherence is not None and is_done:
         turn.set(adherence=adherence.with_session(s.adherence, turn.local_day(fact.time)))
 
 

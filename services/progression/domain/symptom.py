@@ -1,10 +1,14 @@
 """What is heard of symptoms: red flags first, then what is unknown, what recurs and what does not fit."""
 
+import re
+
 from services.progression.domain.escalation import escalate, flag_urgency, raise_flags
 from services.progression.domain.turn import Turn
 from shared.event.vocabulary import vocabulary
 
 SYMPTOM_LIMIT = 8
+READABLE = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+"""An id may be shown as it came; anything else might be a patient's own words."""
 
 
 def hear(turn: Turn, symptoms: tuple[str, ...]) -> None:
@@ -13,9 +17,7 @@ def hear(turn: Turn, symptoms: tuple[str, ...]) -> None:
     rules, known = turn.protocols.progression, vocabulary()
     unknown = [s for s in symptoms if s not in known.symptoms and flag_urgency(s, rules) is None]
     if unknown:
-        words = ", ".join(
-            sorted(one.replace("_", " ") if _is_plain(one) else "one that cannot be read" for one in unknown)
-        )
+        words = ", ".join(sorted({one if READABLE.fullmatch(one) else "one that cannot be read" for one in unknown}))
         escalate(
             turn,
             "clinician_review",
@@ -33,10 +35,6 @@ def hear(turn: Turn, symptoms: tuple[str, ...]) -> None:
             symptoms=tuple(sorted({*turn.s.symptoms, *heard}))[-SYMPTOM_LIMIT:],
             heard=tuple(sorted(last.items())),
         )
-
-
-def _is_plain(symptom: str) -> bool:
-    return len(symptom) <= 64 and symptom.isascii() and all(c.isalnum() or c in "_.-" for c in symptom)
 
 
 def follow_fit(turn: Turn, symptoms: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from services.progression.domain import adherence, goal, statistic
 from services.progression.domain.book import Dose
 from services.progression.domain.fact import ProgramFact
-from services.progression.domain.hold import begin_pause, end_pause
+from services.progression.domain.hold import PLANNER, begin_pause, end_pause
 from services.progression.domain.load import Track
 from services.progression.domain.review import begin_course
 from services.progression.domain.start import begin_track, capped
@@ -55,6 +55,8 @@ def take_over(turn: Turn, fact: ProgramFact) -> None:
             tolerated=(),
             harder_at=None,
             stalled_weeks=0,
+            days_cap=None,
+            approved_at=None,
             lightened_at=fact.time,
             last_contact=fact.time,
             statistic=statistic.begin(payload.intake.measures, fact.time),
@@ -66,24 +68,25 @@ def take_over(turn: Turn, fact: ProgramFact) -> None:
         turn.set(goals=goal.begin(payload.goals, before.goals), pending=None)
         if {stand.condition_id for stand in before.stands} != set(book.conditions):
             begin_course(turn)
-    kept = {track.dose.exercise_id: track for track in turn.s.tracks}
+    # Of a proposal that never ran nothing was tolerated yet.
+    has_run = before.status != "proposed" or before.last_session is not None
+    kept = {track.dose.exercise_id: track for track in turn.s.tracks if has_run}
     _stand(turn)
-    fresh = fact.status != "active" or before.status != "proposed" or not kept
-    if fresh:
-        turn.set(
-            tracks=tuple(_begin_or_keep(turn, kept.get(dose.exercise_id), dose) for dose in book.doses)
-            or turn.s.tracks,
-        )
-    turn.set(sessions_per_week=book.sessions_per_week, days_cap=None)
+    turn.set(
+        tracks=tuple(_begin_or_keep(turn, kept.get(dose.exercise_id), dose) for dose in book.doses) or turn.s.tracks,
+        sessions_per_week=book.sessions_per_week,
+    )
     if fact.status == "ended":
         turn.set(status="ended", holds=(), week_end=None, pending=None, rest_until=None)
     elif fact.status == "proposed":
         turn.set(status="proposed")
         begin_pause(turn)
     elif fact.status == "held":
-        turn.set(status="active", holds=tuple(sorted({*turn.s.holds, "clinician"})))
+        turn.set(status="active", holds=tuple(sorted({*turn.s.holds, PLANNER})))
         begin_pause(turn)
     else:
+        if not is_new and before.status == "proposed":
+            turn.set(approved_at=fact.time)
         _activate(turn)
 
 
