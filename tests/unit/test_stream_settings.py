@@ -1,5 +1,7 @@
 """Settings are checked at start and explained in one line."""
 
+import os
+
 import pytest
 
 from shared.settings import SettingError, Settings, masked, read_settings, unknown_variables
@@ -15,6 +17,8 @@ def test_a_wrong_setting_is_named_without_its_value(monkeypatch: pytest.MonkeyPa
 
 def test_a_misspelt_variable_is_pointed_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """A typing error does not pass in silence."""
+    for name in [name for name in os.environ if name.startswith("CARE_TEST_")]:
+        monkeypatch.delenv(name)  # how the tests themselves are told of a Redis
     monkeypatch.setenv("CARE_PARTITION", "4")
     assert unknown_variables([Settings]) == ["CARE_PARTITION is no setting; did you mean CARE_PARTITIONS?"]
 
