@@ -5,6 +5,7 @@ The planner asks the same question of the same rules (`shared.protocol.constrain
 
 from collections.abc import Sequence
 
+from services.progression.domain.book import Dose
 from services.progression.domain.state import Stand
 from services.progression.domain.statistic import week_of
 from services.progression.domain.turn import Turn
@@ -80,6 +81,13 @@ def effort_cap_rpe(turn: Turn) -> float | None:
     """The lowest cap on effort in this week of the program."""
     week = week_of(turn.s.statistic, turn.at) if turn.s.statistic else 0
     return rpe_cap(modifiers_of(turn), week)
+
+
+def highest_effort_rpe(turn: Turn, dose: Dose) -> float:
+    """The most effort that the phase and the patient's circumstances let an exercise ask for. Source: P10."""
+    rule, cap = turn.dose_rule(dose.exercise_id), effort_cap_rpe(turn)
+    highest = rule.rpe.high if rule is not None else dose.target_rpe
+    return highest if cap is None else min(highest, cap)
 
 
 def longest_hold_s(turn: Turn, exercise: Exercise | None) -> float | None:

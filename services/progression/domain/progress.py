@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from services.progression.domain import load
 from services.progression.domain.book import Dose
-from services.progression.domain.circumstance import effort_cap_rpe, longest_hold_s, may_progress
+from services.progression.domain.circumstance import effort_cap_rpe, highest_effort_rpe, longest_hold_s, may_progress
 from services.progression.domain.fact import Performed, SessionFact
 from services.progression.domain.light import exercise_light, obstacle, pain_words, strictest_limits
 from services.progression.domain.load import Light, Span, Track
@@ -190,11 +190,8 @@ def _climb(turn: Turn, track: Track) -> None:
 
 def _ask_more_effort(turn: Turn, track: Track, otherwise: str) -> None:
     """Where neither range nor load rises, the effort asked for may: early light, later hard. Source: P10."""
-    rule, exercise_id = turn.dose_rule(track.dose.exercise_id), track.dose.exercise_id
-    cap = effort_cap_rpe(turn)
-    highest = rule.rpe.high if rule is not None else track.dose.target_rpe
-    highest = highest if cap is None else min(highest, cap)
-    step = load.raise_effort(track, highest, turn.at, turn.protocols.progression)
+    exercise_id, highest_rpe = track.dose.exercise_id, highest_effort_rpe(turn, track.dose)
+    step = load.raise_effort(track, highest_rpe, turn.at, turn.protocols.progression)
     if step is None:
         turn.keep(exercise_id, "P11", otherwise)
         turn.put(replace(track, effort_since=track.effort_since or turn.at))

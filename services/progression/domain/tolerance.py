@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from services.progression.domain import load
 from services.progression.domain.book import Dose
-from services.progression.domain.circumstance import effort_cap_rpe
+from services.progression.domain.circumstance import highest_effort_rpe
 from services.progression.domain.load import Track
 from services.progression.domain.phase import is_met, leading
 from services.progression.domain.state import Snapshot, Tolerated
@@ -93,11 +93,10 @@ def _stands_at_top(turn: Turn) -> bool:
 
 def _may_rise(turn: Turn, track: Track) -> bool:
     """Whether range, effort, weight or level leave room above the dose in this phase."""
-    dose, book, rule = track.dose, turn.book, turn.dose_rule(track.dose.exercise_id)
-    if not load.is_at_top(dose, load.span_of(rule, dose)):
+    dose, book = track.dose, turn.book
+    if not load.is_at_top(dose, load.span_of(turn.dose_rule(dose.exercise_id), dose)):
         return True
-    cap = effort_cap_rpe(turn)
-    if rule is not None and dose.target_rpe < (rule.rpe.high if cap is None else min(rule.rpe.high, cap)):
+    if dose.target_rpe < highest_effort_rpe(turn, dose):
         return True
     exercise = turn.protocols.exercises.exercises.get(dose.exercise_id)
     if dose.load_kg is not None and book is not None:
