@@ -27,10 +27,11 @@ Folder = Annotated[Path, typer.Option(help="Where the documents lie.")]
 @app.command()
 def write(folder: Folder = Path("docs")) -> None:
     """Write every generated document."""
-    for path, text in _documents(folder).items():
+    documents = _documents(folder)
+    for path, text in documents.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    typer.echo(f"{len(_documents(folder))} documents written to {folder}")
+    typer.echo(f"{len(documents)} documents written to {folder}")
 
 
 @app.command()
