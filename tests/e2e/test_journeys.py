@@ -15,13 +15,13 @@ from shared.journey.library import Journey, shipped_journeys
 from shared.recording import read_recording
 from shared.stream.history import read_history
 from shared.stream.key import stream_key
+from shared.stream.pure_pipeline import PurePipeline, time_of
 from shared.stream.replay import replay
 from tests.journeys.build import new_pipeline
 from tests.journeys.cases import CASES
 from tests.journeys.course import last_adjustment, shuffled
 from tests.journeys.patient import end_of
 from tests.support.four_services import NAMES, four_services
-from tests.support.pure_pipeline import PurePipeline, time_of
 from tests.support.running import client_for, move_clock, running
 
 pytestmark = pytest.mark.slow

@@ -8,11 +8,11 @@ import json
 import sys
 
 from shared.journey.library import shipped_folder
+from shared.stream.pure_pipeline import PurePipeline
 from tests.journeys.case import Case
 from tests.journeys.cases import CASES
 from tests.journeys.patient import START, live
 from tests.support.four_services import four_services_pipeline
-from tests.support.pure_pipeline import PurePipeline
 
 CLOSING = {
     "discharge": "On the last day of the record a clinician discharges the patient; the wording is ours.",

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from shared.stream.pure_pipeline import PurePipeline
 from tests.journeys.series import Series
-from tests.support.pure_pipeline import PurePipeline
 
 PROGRAM = "program"
 """In a happening's data: stands for the id of the patient's program."""

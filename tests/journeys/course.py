@@ -12,8 +12,8 @@ from shared.event.escalation import EscalationRaised
 from shared.event.program import ProgramChanged, ProgramPlanned
 from shared.event.vocabulary import URGENCIES
 from shared.event.wire import Stream
+from shared.stream.pure_pipeline import PurePipeline, time_of
 from tests.journeys.case import Case, Expected
-from tests.support.pure_pipeline import PurePipeline, time_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 from shared.event.adjustment import LoadAdjusted
 from shared.event.program import PrescribedExercise, ProgramChanged, ProgramPlanned
 from shared.event.wire import Stream
+from shared.stream.pure_pipeline import PurePipeline
 from tests.journeys.case import PROGRAM, Case
-from tests.support.pure_pipeline import PurePipeline
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 """A Monday; every journey begins here, in time zone Z."""

@@ -11,10 +11,10 @@ from shared.event.program import ProgramChanged, ProgramPlanned
 from shared.event.wire import Stream
 from shared.journey.library import shipped_journeys
 from shared.protocol.library import shipped_protocols
+from shared.stream.pure_pipeline import PurePipeline, time_of
 from tests.journeys.build import new_pipeline
 from tests.journeys.cases import CASES
 from tests.journeys.patient import end_of
-from tests.support.pure_pipeline import PurePipeline, time_of
 
 JOURNEYS = {journey.journey_id: journey for journey in shipped_journeys()}
 IDS = [case.journey for case in CASES]

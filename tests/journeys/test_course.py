@@ -9,12 +9,12 @@ from shared.event.escalation import EscalationRaised
 from shared.event.program import ProgramChanged
 from shared.event.wire import Payload, Stream
 from shared.journey.library import shipped_journeys
+from shared.stream.pure_pipeline import PurePipeline, time_of
 from tests.journeys.build import new_pipeline
 from tests.journeys.case import Case
 from tests.journeys.cases import CASES, J02, J06, J16, J18
 from tests.journeys.course import deviations, last_adjustment, outcome, shuffled
 from tests.journeys.patient import end_of
-from tests.support.pure_pipeline import PurePipeline, time_of
 
 JOURNEYS = {journey.journey_id: journey for journey in shipped_journeys()}
 

@@ -11,11 +11,11 @@ from shared.journey.library import Journey, is_head, shipped_folder, shipped_jou
 from shared.protocol.library import shipped_protocols
 from shared.stream.decode import MAX_BYTES, Source, decode
 from shared.stream.key import DATA_FIELD
+from shared.stream.pure_pipeline import time_of
 from tests.journeys.build import written
 from tests.journeys.case import Case
 from tests.journeys.cases import CASES
 from tests.journeys.patient import START
-from tests.support.pure_pipeline import time_of
 
 JOURNEYS = shipped_journeys()
 PLATFORM = (Stream.INTAKES, Stream.SESSIONS, Stream.DECISIONS, Stream.PATIENTS)

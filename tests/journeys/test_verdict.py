@@ -11,9 +11,9 @@ from shared.event.adjustment import LoadAdjusted
 from shared.event.escalation import EscalationRaised
 from shared.event.program import PrescribedExercise, ProgramPlanned
 from shared.event.wire import Stream
+from shared.stream.pure_pipeline import PurePipeline
 from tests.support.example import EPOCH, intake, wire
 from tests.support.four_services import four_services_pipeline
-from tests.support.pure_pipeline import PurePipeline
 
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
 WEEKS = 15

@@ -7,7 +7,7 @@ from typing import Any
 from shared.decision import Performed, TimerFired
 from shared.service import Service
 from shared.settings import Settings
-from tests.support.pure_pipeline import PurePipeline
+from shared.stream.pure_pipeline import PurePipeline
 
 NAMES = ("intake", "planner", "progression", "notifier")
 

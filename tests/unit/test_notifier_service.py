@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 
 from shared.event.wire import Stream
+from shared.stream.pure_pipeline import PurePipeline
 from tests.support.example import EPOCH, wire
 from tests.support.four_services import four_services, four_services_pipeline, send
 from tests.support.notifier_case import consent, escalation, program
-from tests.support.pure_pipeline import PurePipeline
 
 DAY = timedelta(days=1)
 WEEKDAYS = {"days": [1, 3, 5]}

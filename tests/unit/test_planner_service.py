@@ -8,9 +8,9 @@ import pytest
 from services.planner.app import make_service
 from shared.event.wire import Stream
 from shared.settings import Settings
+from shared.stream.pure_pipeline import PurePipeline
 from tests.support.example import EPOCH, intake, wire
 from tests.support.four_services import four_services
-from tests.support.pure_pipeline import PurePipeline
 
 
 @pytest.fixture

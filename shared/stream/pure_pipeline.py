@@ -4,6 +4,7 @@ The runtime's own pure parts decode entries and fold them (`shared.stream.decode
 envelopes, marks against duplicates, timers and dead letters are the runtime's to the byte. Only Redis is
 replaced: streams, records and timers lie in dictionaries, as encoded as they would lie in Redis. One entry
 is handled at a time, in order of arrival, so a run is a function of what is submitted and how the clock moves.
+The simulation, `protocols try` and tests run care through it, at about a millisecond for each decision.
 """
 
 import heapq
@@ -27,12 +28,12 @@ from shared.stream.key import ANSWERS_FOR, DATA_FIELD, due_key, stream_key
 from shared.stream.record import Record, Stored, encode, from_ms, reader, to_ms
 
 Perform = Callable[[Service[Any], Any, TimerFired], Performed | None]
-"""Stands in for `Service.perform`: talks to a world of the test's own."""
+"""Stands in for `Service.perform`: talks to a world of the caller's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One decision of one core, for tests that look inside."""
+    """One decision of one core."""
 
     service: str
     what: str
@@ -229,7 +230,7 @@ class PurePipeline:
         self._fold(service, patient, entry)
         kept = self._stored(service, patient).record.timers.get(name)
         if kept is not None and kept.due_ms == due_ms:
-            raise AssertionError(f"{service} keeps {name} for the instant at which it fired: it would never fire")
+            raise RuntimeError(f"{service} keeps {name} for the instant at which it fired: it would never fire")
 
     def _numbered(self, patient: str, event: Outgoing) -> bytes:
         if not event.numbering:
@@ -242,7 +243,7 @@ class PurePipeline:
         return self._readers[service](self._holdings[(service, patient)].record)
 
     def _watched(self, service: Service[Any]) -> Callable[[Any, Incoming, Protocols, datetime], Decision[Any]]:
-        """The core's `decide`; what it raises is kept, for a test shall see it and not a dead letter."""
+        """The core's `decide`; what it raises is kept, for the caller shall see it and not a dead letter."""
 
         def decide(state: Any, incoming: Incoming, protocols: Protocols, now: datetime) -> Decision[Any]:
             try:
@@ -259,7 +260,7 @@ class PurePipeline:
     def _check(self, service: Service[Any], decision: Decision[Any]) -> None:
         for draft in decision.drafts:
             if draft.data.stream not in service.writes:
-                raise AssertionError(f"{service.name} does not say that it writes to {draft.data.stream}")
+                raise RuntimeError(f"{service.name} does not say that it writes to {draft.data.stream}")
 
 
 _PLATFORM = (Stream.INTAKES, Stream.SESSIONS, Stream.DECISIONS, Stream.PATIENTS)
