@@ -1,5 +1,6 @@
 """A rule's condition on how a patient presents: who they are, what was answered."""
 
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import Field
@@ -26,3 +27,8 @@ class Presents(Record):
     age_at_most: Annotated[int, Field(ge=0, le=120)] | None = None
     weeks_at_least: Annotated[float, Field(ge=0)] | None = None
     weeks_at_most: Annotated[float, Field(ge=0)] | None = None
+
+    @cached_property
+    def mentions(self) -> frozenset[str]:
+        """Every finding that it reads."""
+        return frozenset((*self.all_present, *self.any_present, *self.none_present, *self.all_absent))

@@ -30,6 +30,12 @@ class Likelihood(Sourced):
     replaces_group: Literal["never", "positive", "always"] = "never"
     """It is the group's figure whenever it is positive, or whenever it says anything."""
 
+    @cached_property
+    def mentions(self) -> frozenset[str]:
+        """Every finding that can move it."""
+        needed = self.support_only_when.mentions if self.support_only_when else frozenset()
+        return needed.union(self.findings)
+
     @model_validator(mode="after")
     def _can_be_answered(self) -> Self:
         if not self.findings and (self.positive_at or self.support_only_when is None):
@@ -67,11 +73,27 @@ class Weighing(Record):
     def mentions(self) -> frozenset[str]:
         """Every finding that can move it."""
         figures = [figure for group in self.groups for figure in group.figures]
-        rules = [figure.support_only_when for figure in figures if figure.support_only_when is not None]
-        return frozenset(
-            {finding for figure in figures for finding in figure.findings}
-            | {f for r in rules for f in (*r.all_present, *r.any_present, *r.none_present, *r.all_absent)}
-        )
+        return frozenset(finding for figure in figures for finding in figure.mentions)
+
+    @cached_property
+    def reach(self) -> dict[str, tuple[int, ...]]:
+        """For every finding the places in `groups` of those that it can move."""
+        return {
+            finding: tuple(
+                place
+                for place, group in enumerate(self.groups)
+                if any(finding in figure.mentions for figure in group.figures)
+            )
+            for finding in sorted(self.mentions)
+        }
+
+
+class HandsOnRule(Sourced):
+    """However probable, no program before somebody has found one of these signs by hand. Source: evidence C6."""
+
+    findings: Annotated[tuple[FindingId, ...], Field(min_length=1)]
+    instead: tuple[Presents, ...] = ()
+    """Patients for whom something else stands in for it."""
 
 
 class Recognition(Weighing):
@@ -79,3 +101,17 @@ class Recognition(Weighing):
 
     remote_only_ceiling: Figure[Annotated[float, Field(gt=0, lt=1)]]
     """No more probable than this while nobody has laid hands on the patient."""
+    needs_hands_on: HandsOnRule | None = None
+
+    @cached_property
+    def favourable(self) -> dict[str, Literal["present", "absent"]]:
+        """The answer to each finding that helps this condition most."""
+        figures = [figure for group in self.groups for figure in group.figures]
+        asked = {finding for figure in figures for finding in figure.findings}
+        helping = {finding for figure in figures if figure.lr_positive > 1 for finding in figure.findings}
+        for figure in figures:
+            if figure.support_only_when is not None:
+                needed = (*figure.support_only_when.all_present, *figure.support_only_when.any_present)
+                helping.update(needed)
+                asked.update(needed, figure.support_only_when.all_absent)
+        return {finding: "present" if finding in helping else "absent" for finding in sorted(asked)}

@@ -1,5 +1,6 @@
 """Red flags: which facts imply them, whom they cannot concern, which phrases make them suspected."""
 
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -31,6 +32,10 @@ class SuspectPhrases(Sourced):
 
     red_flag_id: RedFlagId
     phrases: Annotated[tuple[Phrase, ...], Field(min_length=1)]
+    subjects: tuple[Phrase, ...] = ()
+    """To name one of these is enough, unless its clause denies it or is reassuring."""
+    limiting_words: tuple[str, ...] = ()
+    """One of these within two words after a phrase takes it back, as in "cannot walk far"."""
 
 
 class Negation(Sourced):
@@ -43,6 +48,8 @@ class Negation(Sourced):
     """End a negation's reach: "no appetite and fever" does not deny the fever."""
     sweeping_words: tuple[str, ...]
     """Negate a whole list up to the end of the sentence, as in "denies fever, chills and weight loss"."""
+    reassuring_words: tuple[str, ...]
+    """Take back a subject named in the same clause, as in "the bladder is fine"."""
     turning_words: tuple[str, ...]
     """End any negation, as in "no fever but sweats"."""
 
@@ -54,3 +61,9 @@ class RedFlagRules(Record):
     inapplicable: tuple[Inapplicable, ...]
     suspicions: tuple[SuspectPhrases, ...]
     negation: Negation
+
+    @cached_property
+    def mentions(self) -> frozenset[str]:
+        """Every finding that decides whether a flag is present or can concern a patient."""
+        conditions = (*(rule.when for rule in self.derivations), *(rule.when for rule in self.inapplicable))
+        return frozenset(finding for when in conditions for finding in when.mentions)

@@ -1,5 +1,6 @@
 """What all conditions share in classification: thresholds, routes, reviews, deadlines."""
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -68,8 +69,12 @@ class NextFindingRules(Sourced):
 
     findings_at_most: Annotated[int, Field(ge=1, le=20)]
     least_gain_bits: Annotated[float, Field(ge=0)]
+    least_share_of_best: Share
+    """What tells less than this share of the most telling finding is not worth a question yet."""
     flag_prior: Share
     """How often a serious cause is behind the pain: what asking for a red flag is worth."""
+    unexplained_prior: Share
+    """How often the pain comes from none of the conditions and from neither spine nor hip."""
 
 
 class ScreeningRules(Record):
@@ -84,3 +89,11 @@ class ScreeningRules(Record):
     next_findings: NextFindingRules
     quiet_weeks_after_continue: Figure[int]
     """Weeks of event time before a reason that a clinician continued may be raised again."""
+
+    @cached_property
+    def mentions(self) -> frozenset[str]:
+        """Every finding that decides about a route or a review."""
+        return frozenset(
+            {f for route in self.routes for rule in route.rules for f in (*rule.findings, *rule.when.mentions)}
+            | {f for review in self.reviews for f in review.when.mentions}
+        )

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.intake.domain.presentation import Presentation, present
-from services.intake.domain.probability import estimates
+from services.intake.domain.probability import paint
 from services.intake.domain.state import IntakeState
 from shared.event.intake import IntakeSubmitted
 from shared.event.vocabulary import vocabulary
@@ -60,7 +60,7 @@ def test_a_supporting_finding_never_lowers_its_condition(facts: dict[str, Any], 
     facts = {**facts, "findings": {f: a for f, a in facts["findings"].items() if f != finding_id}}
     before = presentation(facts)
     after = before.answered({finding_id: "present"})
-    assert estimates(PROTOCOLS, after)[condition_id] >= estimates(PROTOCOLS, before)[condition_id]
+    assert paint(PROTOCOLS, after).estimates[condition_id] >= paint(PROTOCOLS, before).estimates[condition_id]
 
 
 @SLOW

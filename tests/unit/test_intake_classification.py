@@ -4,6 +4,7 @@ from itertools import combinations
 
 import pytest
 
+from services.intake.domain.next_finding import expected_gain
 from shared.event.intake import Answer
 from shared.event.vocabulary import vocabulary
 from shared.protocol.library import shipped_protocols
@@ -202,6 +203,34 @@ def test_an_empty_intake_asks_for_more_and_says_what() -> None:
     assert gains[-1] > 0
 
 
+def test_questions_that_a_patient_can_answer_alone_come_first_each_by_what_it_tells() -> None:
+    """First what needs nobody's hands, then the examination; within each the most telling first."""
+    known = vocabulary().findings
+    history: dict[str, Answer] = {f: "absent" for f, finding in known.items() if finding.kind == "history"}
+    found = classify(findings=history | present("worst_pain_greater_trochanter"), sex="male")
+    asked = [(known[item.finding_id], item.information_gain_bits) for item in found.next_findings]
+    alone = [gain for finding, gain in asked if finding.remote]
+    by_hand = [gain for finding, gain in asked if not finding.remote]
+    assert alone
+    assert by_hand
+    assert [gain for _, gain in asked] == sorted(alone, reverse=True) + sorted(by_hand, reverse=True)
+    assert asked[0][0].finding_id == "single_leg_stance_30s_lateral_pain"
+    assert max(by_hand) > max(alone)
+
+
+def test_what_tells_a_tenth_of_the_best_question_is_not_asked() -> None:
+    """A patient is not wearied with questions that lead nowhere."""
+    gains = [item.information_gain_bits for item in classify(findings={}).next_findings]
+    assert min(gains) >= 0.1 * max(gains)
+
+
+def test_a_question_is_worth_what_it_tells_about_where_care_leads() -> None:
+    """Without the answer's consequence for any program or review a question has no bits at all."""
+    assert expected_gain((0.5, 0.5), (0.5, 0.5), (0.5, 0.5)) == 0
+    assert expected_gain((0.5, 0.5), (1.0, 0.0), (0.0, 1.0)) == 1
+    assert 0 < expected_gain((0.2, 0.8), (0.5, 0.5), (0.1, 0.9)) < 0.2
+
+
 def test_an_intake_with_everything_answered_absent_goes_to_a_clinician() -> None:
     """Where nothing is probable and nothing is left to ask, a person decides."""
     found = classify(findings=absent(*vocabulary().findings))
@@ -229,15 +258,3 @@ def test_every_row_that_intake_names_exists_in_the_evidence() -> None:
         named.update(row for rule in route.rules for row in rule.source)
         named.update(row for group in route.weighing.groups for figure in group.figures for row in figure.source)
     assert named <= rows
-
-
-def test_a_classification_explains_itself_in_words() -> None:
-    """The clinician reads what speaks for and against, what is missing, and what would have turned it."""
-    found = classify(findings={**TEXTBOOK[GT], **present("slump")})
-    assert "For it: " in found.rationale
-    assert "Against it: Slump" in found.rationale
-    assert "worth asking" in found.rationale
-    assert found.turning_point
-    assert "_" not in found.rationale + found.turning_point
-    assert found.protocol.id == "intake"
-    assert found.protocol.version == shipped_protocols().screening.version

@@ -9,9 +9,11 @@ from shared.event.classification import Disposition
 from shared.event.intake import Answer
 from shared.event.vocabulary import Urgency, vocabulary
 from shared.protocol.library import shipped_protocols
+from shared.protocol.red_flag import Derivation
 from tests.support.example import intake
 from tests.unit.vignettes.intake import TEXTBOOK, classified, classify, raised, submit
 
+RULES = shipped_protocols().red_flags
 LEADS_TO: dict[Urgency, Disposition] = {
     "emergency": "emergency",
     "urgent": "urgent_referral",
@@ -99,6 +101,94 @@ def test_half_of_a_rule_implies_no_red_flag(facts: dict[str, Any]) -> None:
     assert classify(**facts).red_flags == ()
 
 
+ROWS = {
+    "RF01": {
+        "saddle_anaesthesia",
+        "bladder_dysfunction",
+        "bowel_dysfunction",
+        "new_sexual_dysfunction",
+        "bilateral_leg_symptoms",
+    },
+    "RF02": {"progressive_motor_deficit"},
+    "RF03": {"history_of_cancer", "unexplained_weight_loss", "unremitting_night_pain"},
+    "RF04": {"unsteadiness_or_band_pain"},
+    "RF05": {"fever_or_rigors", "immunosuppression_or_iv_drug_use"},
+    "RF06": {"major_trauma", "unable_to_bear_weight"},
+    "RF07": {"groin_pain_with_impact"},
+    "RF08": {"sacral_stress_fracture_suspicion"},
+    "RF09": {"inflammatory_back_pain", "alternating_buttock_pain_with_inflammatory_history"},
+    "RF10": {"sudden_pop_with_bruising"},
+    "RF12": {"unilateral_leg_swelling", "chest_pain_or_breathlessness"},
+    "RF13": {"claudication", "abdominal_pain_with_collapse"},
+    "RF14": {"cyclical_pelvic_pain", "pregnancy_bleeding_or_contractions"},
+    "RF15": {"avascular_necrosis_risk"},
+    "RF16": {"atypical_femoral_fracture_prodrome"},
+    "RF17": {"gluteal_swelling_on_anticoagulant"},
+    "RF18": {"risk_of_self_harm"},
+    "RF19": {"chest_pain_or_breathlessness", "syncope_in_session"},
+}
+"""RF11 is the review of everybody under 18, RF20 a course and not an intake."""
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_every_row_of_red_flags_is_asked_acted_on_and_read_from_free_text(row: str) -> None:
+    """Each row of the evidence has its questions, its consequence and its words."""
+    flags = vocabulary().red_flags
+    assert {flag for flag, known in flags.items() if row in known.evidence.split(", ")} == ROWS[row]
+    for flag in ROWS[row]:
+        assert row in classify(red_flags={flag: "present"}).references
+    assert ROWS[row] <= {suspicion.red_flag_id for suspicion in RULES.suspicions}
+
+
+def test_nobody_under_eighteen_gets_a_program() -> None:
+    """RF11 and S01: growing bones are another matter."""
+    assert "RF11" in classify(age_years=17).references
+    assert classify(age_years=18).disposition == "program"
+
+
+def meeting(derivation: Derivation) -> dict[str, Any]:
+    """The least that meets a rule."""
+    when = derivation.when
+    facts: dict[str, Any] = {"findings": {}, "age_years": 30, "sex": "male", "onset": "gradual", "modifiers": []}
+    facts["findings"] = dict.fromkeys((*when.all_present, *when.any_present[:1]), "present")
+    facts["modifiers"] = list(when.any_modifier[:1])
+    facts["onset"] = when.onset[0] if when.onset else "gradual"
+    facts["age_years"] = when.age_at_least or 30
+    facts["sex"] = when.sex[0] if when.sex else "male"
+    return facts
+
+
+def short_of(derivation: Derivation) -> list[dict[str, Any]]:
+    """The same with one part of the rule missing, for each part."""
+    when, whole = derivation.when, meeting(derivation)
+    short = [
+        {**whole, "findings": {f: "present" for f in whole["findings"] if f != left}} for left in whole["findings"]
+    ]
+    if when.any_modifier:
+        short.append({**whole, "modifiers": []})
+    if when.onset:
+        short.append({**whole, "onset": "gradual"})
+    if when.age_at_least is not None:
+        short.append({**whole, "age_years": when.age_at_least - 1})
+    if when.sex:
+        other = "female" if "male" in when.sex else "male"
+        short.append({**whole, "sex": other, "modifiers": whole["modifiers"] if "male" in when.sex else []})
+    if when.side:
+        short.append({**whole, "side": "both"})
+    return short
+
+
+@pytest.mark.parametrize("number", range(len(shipped_protocols().red_flags.derivations)))
+def test_a_conjunction_needs_all_its_parts(number: int) -> None:
+    """Age, onset, medicine and findings imply a flag together, and no part of the rule does so alone."""
+    derivation = RULES.derivations[number]
+    found = classify(**meeting(derivation))
+    assert derivation.red_flag_id in [flag.red_flag_id for flag in found.red_flags if flag.source == "derived"]
+    for facts in short_of(derivation):
+        raised_flags = [flag.red_flag_id for flag in classify(**facts).red_flags]
+        assert derivation.red_flag_id not in raised_flags, facts
+
+
 def answered(*left_open: str) -> dict[str, Answer]:
     return {flag: "absent" for flag in vocabulary().red_flags if flag not in left_open}
 
@@ -139,9 +229,6 @@ def test_a_flag_of_pregnancy_is_not_asked_of_those_whom_it_cannot_concern(facts:
     assert classify(**facts, red_flag_screen="partial", red_flags=red_flags).disposition == "program"
 
 
-RULES = shipped_protocols().red_flags
-
-
 @pytest.mark.parametrize(
     ("notes", "red_flag_id"),
     [
@@ -157,6 +244,15 @@ RULES = shipped_protocols().red_flags
         ("I have no appetite and fever", "fever_or_rigors"),
         ("numbness in both legs", "bilateral_leg_symptoms"),
         ("I can't put any weight on it", "unable_to_bear_weight"),
+        ("I could not walk for two days", "unable_to_bear_weight"),
+        ("I have no control over my bladder since yesterday.", "bladder_dysfunction"),
+        ("I can not pass urine", "bladder_dysfunction"),
+        ("There is no feeling between my legs when I wipe.", "saddle_anaesthesia"),
+        ("pins and needles around my back passage", "saddle_anaesthesia"),
+        ("my bladder is not normal", "bladder_dysfunction"),
+        ("I do not notice when my bladder is full", "bladder_dysfunction"),
+        ("I had chemo two years ago", "history_of_cancer"),
+        ("I think about killing myself", "risk_of_self_harm"),
     ],
 )
 def test_words_of_danger_in_free_text_make_a_flag_suspected(notes: str, red_flag_id: str) -> None:
@@ -167,6 +263,12 @@ def test_words_of_danger_in_free_text_make_a_flag_suspected(notes: str, red_flag
 @pytest.mark.parametrize(
     "notes",
     [
+        "I cannot walk far before the hip hurts.",
+        "I could not walk more than twenty minutes.",
+        "I can control my bladder normally",
+        "no trouble passing urine",
+        "bladder and bowel are normal",
+        "I see a private physiotherapist",
         "No fever.",
         "Denies fever, chills and weight loss.",
         "no history of cancer",
@@ -179,6 +281,13 @@ def test_words_of_danger_in_free_text_make_a_flag_suspected(notes: str, red_flag
 def test_what_free_text_denies_is_not_suspected(notes: str) -> None:
     """A plain denial raises no suspicion."""
     assert suspect(notes, RULES) == ()
+
+
+def test_words_that_cannot_concern_a_patient_are_not_suspected() -> None:
+    """A man's contractions are those of a muscle."""
+    notes = "small contractions in the buttock muscle"
+    assert classify(sex="male", notes=notes).red_flags == ()
+    assert classify(sex="female", age_years=30, notes=notes).red_flags != ()
 
 
 def test_a_suspected_emergency_goes_to_a_clinician_within_the_urgent_time() -> None:

@@ -372,10 +372,10 @@ def _rule(verdict: Verdict) -> str:
         return "C8" if verdict.route[0].route == "lumbar" else "C9"
     if verdict.reviews:
         return verdict.reviews[0].source[0]
-    if verdict.disposition == "more_information":
-        return "unknown_flags" if verdict.primary else "C6"
-    if verdict.primary is None:
+    if verdict.primary is None or verdict.lacking:
         return "C6"
+    if verdict.disposition == "more_information":
+        return "unknown_flags"
     return "C7" if verdict.mixed else "BANDS"
 
 

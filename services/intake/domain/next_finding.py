@@ -1,14 +1,21 @@
-"""What to ask next: unanswered red flags, then what tells most, where it could change what follows."""
+"""What to ask next: unanswered red flags, then what tells most about where care leads.
+
+Where care leads is one of these: a program for each condition, or a clinician's review because the pain comes from
+the spine, from the hip or from none of these. Each weighs by its own odds; only here, to compare questions, they are
+made to sum to one. What an answer is worth is the information, in bits, that it is expected to bring about that.
+"""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from services.intake.domain.disposition import Case, Verdict, judge
-from services.intake.domain.probability import Estimated, probability
+from services.intake.domain.disposition import judge
+from services.intake.domain.presentation import hands_on_findings
+from services.intake.domain.probability import Picture
 from services.intake.domain.red_flag import rank, urgency_of
+from services.intake.domain.survey import Survey
 from shared.event.classification import Disposition, NextFinding
 from shared.event.intake import Answer
-from shared.event.vocabulary import vocabulary
 from shared.protocol.library import Protocols
 from shared.protocol.recognition import Weighing
 
@@ -21,14 +28,21 @@ LEVEL: dict[Disposition, int] = {
     "emergency": 2,
 }
 """Only a red flag that is more urgent than what is known already is still worth asking."""
+ANSWERS: tuple[Answer, Answer] = ("present", "absent")
 
 
-def ask_next(case: Case, verdict: Verdict, protocols: Protocols) -> tuple[NextFinding, ...]:
-    """Red flags by urgency, then findings by expected information; of equals, first what can be done remotely."""
-    rules = protocols.screening.next_findings
+def ask_next(survey: Survey) -> tuple[NextFinding, ...]:
+    """Red flags by urgency, then findings that a patient can answer alone, then the others; each by information.
+
+    Where care waits for an examination by hand, its tests lead.
+    """
+    verdict, rules = survey.verdict, survey.protocols.screening.next_findings
     flags = [flag for flag in verdict.unknown_flags if rank(urgency_of(flag)) > LEVEL[verdict.disposition]]
     asked = [
-        NextFinding(finding_id=flag, information_gain_bits=round(entropy(rules.flag_prior), DECIMALS)) for flag in flags
+        NextFinding(
+            finding_id=flag, information_gain_bits=round(entropy((rules.flag_prior, 1 - rules.flag_prior)), DECIMALS)
+        )
+        for flag in flags
     ]
     if (
         verdict.disposition in ("emergency", "urgent_referral")
@@ -37,41 +51,69 @@ def ask_next(case: Case, verdict: Verdict, protocols: Protocols) -> tuple[NextFi
         or verdict.route
     ):
         return tuple(asked)
-    findings = vocabulary().findings
-    gains = _gains(case, protocols)
+    gains = _gains(survey)
     worth = [finding_id for finding_id, gain in gains.items() if gain >= rules.least_gain_bits]
     if not verdict.is_open or verdict.reviews:
-        turning = _turning(worth, case, verdict, protocols)
+        turning = _turning(worth, survey)
         worth = [finding_id for finding_id in worth if finding_id in turning]
-
-    def order(finding_id: str) -> tuple[float, bool, str]:
-        finding = findings[finding_id]
-        return -gains[finding_id], finding.kind == "examination" and not finding.remote, finding_id
-
-    chosen = sorted(worth, key=order)[: rules.findings_at_most]
+    least = rules.least_share_of_best * max((gains[finding_id] for finding_id in worth), default=0.0)
+    worth = [finding_id for finding_id in worth if gains[finding_id] >= least]
+    hands_on = hands_on_findings()
+    awaited = verdict.lacking.findings if verdict.lacking else ()
+    chosen = sorted(worth, key=lambda f: (f not in awaited, f in hands_on, -gains[f], f))[: rules.findings_at_most]
     return (
         *asked,
         *(NextFinding(finding_id=finding_id, information_gain_bits=gains[finding_id]) for finding_id in chosen),
     )
 
 
-def entropy(value: float) -> float:
-    """Of a yes or no, in bits."""
-    if not 0 < value < 1:
+def entropy(shares: Sequence[float]) -> float:
+    """In bits; the shares sum to one."""
+    return -sum(share * math.log2(share) for share in shares if share > 0)
+
+
+def destinations(picture: Picture, protocols: Protocols, *, is_routed: bool) -> tuple[float, ...]:
+    """How likely care leads to each condition's program, by its odds, and last to a clinician's review."""
+    screening = protocols.screening
+    if is_routed:
+        return (*(0.0 for _ in picture.conditions), 1.0)
+    unexplained = screening.next_findings.unexplained_prior
+    odds = [weighed.odds for weighed in picture.conditions.values()]
+    elsewhere = unexplained / (1 - unexplained) + sum(weighed.odds for weighed in picture.routes)
+    total = sum(odds) + elsewhere
+    return (*(one / total for one in odds), elsewhere / total)
+
+
+def share_of(now: Sequence[float], one: Sequence[float], other: Sequence[float]) -> float:
+    """How likely the first of two answers is: the mixture of what both lead to comes nearest to what holds now."""
+    span = [a - b for a, b in zip(one, other, strict=True)]
+    length = sum(step * step for step in span)
+    if length < 1e-18:
         return 0.0
-    return -value * math.log2(value) - (1 - value) * math.log2(1 - value)
+    along = sum(step * (a - b) for step, a, b in zip(span, now, other, strict=True))
+    return min(1.0, max(0.0, along / length))
 
 
-def expected_gain(now: float, one: float, other: float) -> float:
-    """Bits expected from an answer that leads to one of two probabilities.
-
-    How likely each answer is follows from the model itself: the expected probability is the one of now.
-    """
-    low, high = sorted((one, other))
-    if high - low < 1e-9 or not low <= now <= high:
+def expected_gain(now: Sequence[float], one: Sequence[float], other: Sequence[float]) -> float:
+    """Bits that an answer is expected to bring, which leads to one of two distributions."""
+    share = share_of(now, one, other)
+    if share in (0.0, 1.0):
         return 0.0
-    share = (now - low) / (high - low)
-    return max(0.0, entropy(now) - share * entropy(high) - (1 - share) * entropy(low))
+    mixed = [share * a + (1 - share) * b for a, b in zip(one, other, strict=True)]
+    return max(0.0, entropy(mixed) - share * entropy(one) - (1 - share) * entropy(other))
+
+
+def questions(survey: Survey) -> Iterator[tuple[str, ...]]:
+    """Unknown findings one by one, and those of a cluster together: a single test of a count says nothing yet."""
+    known = survey.case.presentation.answers
+    found: set[tuple[str, ...]] = set()
+    for weighing in _weighings(survey.protocols):
+        for figure in (figure for group in weighing.groups for figure in group.figures):
+            unknown = tuple(sorted(finding for finding in figure.findings if finding not in known))
+            found.update((finding,) for finding in unknown)
+            if len(unknown) > 1:
+                found.add(unknown)
+    return iter(sorted(found))
 
 
 def _weighings(protocols: Protocols) -> tuple[Weighing, ...]:
@@ -79,52 +121,38 @@ def _weighings(protocols: Protocols) -> tuple[Weighing, ...]:
     return (*conditions, *(route.weighing for route in protocols.screening.routes))
 
 
-def _gains(case: Case, protocols: Protocols) -> dict[str, float]:
+def _gains(survey: Survey) -> dict[str, float]:
     gains: dict[str, float] = {}
-    caps = protocols.screening.caps
-    for weighing in _weighings(protocols):
-        now = probability(weighing, case.presentation, caps)
-        for asked in _questions(weighing, case):
-            one, other = (
-                probability(weighing, case.presentation.answered(_all(asked, answer)), caps) for answer in _ANSWERS
-            )
-            gain = round(expected_gain(now, one, other) / len(asked), DECIMALS)
-            for finding_id in asked:
-                gains[finding_id] = max(gains.get(finding_id, 0.0), gain)
+    now = destinations(survey.verdict.picture, survey.protocols, is_routed=survey.verdict.route is not None)
+    for asked in questions(survey):
+        one, other = (_destinations(survey, dict.fromkeys(asked, answer)) for answer in ANSWERS)
+        gain = round(expected_gain(now, one, other) / len(asked), DECIMALS)
+        for finding_id in asked:
+            gains[finding_id] = max(gains.get(finding_id, 0.0), gain)
     return gains
 
 
-_ANSWERS: tuple[Answer, Answer] = ("present", "absent")
+def _destinations(survey: Survey, answers: dict[str, Answer]) -> tuple[float, ...]:
+    return destinations(survey.picture(answers), survey.protocols, is_routed=survey.is_routed(answers))
 
 
-def _all(asked: tuple[str, ...], answer: Answer) -> dict[str, Answer]:
-    return dict.fromkeys(asked, answer)
-
-
-def _questions(weighing: Weighing, case: Case) -> Iterator[tuple[str, ...]]:
-    """Unknown findings one by one, and those of a cluster together: a single test of a count says nothing yet."""
-    known = case.presentation.answers
-    questions: set[tuple[str, ...]] = set()
-    for figure in (figure for group in weighing.groups for figure in group.figures):
-        unknown = tuple(sorted(finding for finding in figure.findings if finding not in known))
-        questions.update((finding,) for finding in unknown)
-        if len(unknown) > 1:
-            questions.add(unknown)
-    return iter(sorted(questions))
-
-
-def _turning(worth: list[str], case: Case, verdict: Verdict, protocols: Protocols) -> frozenset[str]:
+def _turning(worth: list[str], survey: Survey) -> frozenset[str]:
     """Those worth asking whose answer, alone or with its cluster, would turn the disposition or the primary."""
-    known = Estimated(case.presentation, verdict.estimates)
-    past_flags = judge(case, protocols, assume_flags_absent=True, known=known)
-    questions = {question for weighing in _weighings(protocols) for question in _questions(weighing, case)}
+    past = _past_flags(survey)
     turning: set[str] = set()
-    for question in sorted(questions):
+    for question in questions(survey):
         if turning.issuperset(question) or not set(worth).intersection(question):
             continue
-        for answer in _ANSWERS:
-            turned = judge(case.answered(_all(question, answer)), protocols, assume_flags_absent=True, known=known)
-            if (turned.disposition, turned.primary) != (past_flags.disposition, past_flags.primary):
-                turning.update(question)
-                break
+        if any(past.try_answers(dict.fromkeys(question, answer)) != past.outcome for answer in ANSWERS):
+            turning.update(question)
     return frozenset(turning)
+
+
+def _past_flags(survey: Survey) -> Survey:
+    """The same survey with unanswered red flags read as absent."""
+    if not survey.verdict.unknown_flags:
+        return survey
+    told = {flag: answer for flag, answer in survey.case.intake.red_flags.items() if answer != "unknown"}
+    intake = survey.case.intake.model_copy(update={"red_flags": told, "red_flag_screen": "complete"})
+    case = replace(survey.case, intake=intake)
+    return Survey(case, judge(case, survey.protocols), survey.protocols)

@@ -1,7 +1,8 @@
 """How a patient presents, and whether that meets a rule's condition. What is unknown meets nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
 
 from shared.event.intake import Answer, IntakeSubmitted, Onset, Sex, Side
 from shared.event.vocabulary import vocabulary
@@ -29,12 +30,20 @@ class Presentation:
 
     def is_remote_only(self) -> bool:
         """No examination finding is answered that takes a clinician's hands. Source: contract 5.5."""
-        findings = vocabulary().findings
-        return all(findings[f].kind == "history" or findings[f].remote for f in self.answers)
+        return hands_on_findings().isdisjoint(self.answers)
 
     def answered(self, answers: Mapping[str, Answer]) -> "Presentation":
         """The same patient with these findings answered so."""
-        return replace(self, answers={**self.answers, **answers})
+        return self._telling({**self.answers, **answers})
+
+    def unanswered(self, finding_id: str) -> "Presentation":
+        """The same patient before this finding was answered."""
+        return self._telling({f: answer for f, answer in self.answers.items() if f != finding_id})
+
+    def _telling(self, answers: Mapping[str, Answer]) -> "Presentation":
+        return Presentation(
+            answers, self.modifiers, self.age_years, self.sex, self.side, self.onset, self.duration_weeks
+        )
 
     def meets(self, rule: Presents) -> bool:
         """Whether every part of the condition that is given holds."""
@@ -53,6 +62,14 @@ class Presentation:
             and (rule.weeks_at_least is None or self.duration_weeks >= rule.weeks_at_least)
             and (rule.weeks_at_most is None or self.duration_weeks <= rule.weeks_at_most)
         )
+
+
+@cache
+def hands_on_findings() -> frozenset[str]:
+    """Examination findings that take a clinician's hands."""
+    return frozenset(
+        f for f, known in vocabulary().findings.items() if known.kind == "examination" and not known.remote
+    )
 
 
 def present(intake: IntakeSubmitted) -> Presentation:

@@ -26,6 +26,8 @@ class Screen:
     """Answered absent although other answers imply them."""
     unknown: tuple[str, ...]
     """Not answered, and they could concern this patient; the most urgent first."""
+    spared: frozenset[str]
+    """Cannot concern this patient."""
     references: tuple[EvidenceId, ...]
 
 
@@ -60,6 +62,7 @@ def screen(intake: IntakeSubmitted, presentation: Presentation, rules: RedFlagRu
         present=tuple(sorted(present)),
         contradicted=tuple(sorted(contradicted)),
         unknown=tuple(sorted(unknown, key=lambda flag: -rank(urgency_of(flag)))),
+        spared=frozenset(spared),
         references=tuple(sorted({row for derivation in met for row in derivation.source})),
     )
 
@@ -68,14 +71,18 @@ def suspect(notes: str | None, rules: RedFlagRules) -> tuple[str, ...]:
     """Red flags whose phrases occur in free text and are not taken back there. Source: contract 5.6."""
     if not notes:
         return ()
-    text = notes.lower().replace("’", "'")
+    text = re.sub(r"\bcan not\b", "cannot", notes.lower().replace("’", "'"))
     clauses = _clauses(text, rules.negation)
+    worrying = tuple(clause for clause in clauses if not _is_reassuring(clause, rules.negation))
     return tuple(
         sorted(
             {
                 suspicion.red_flag_id
                 for suspicion in rules.suspicions
-                if any(_occurs(_pattern(phrase), clauses, rules.negation) for phrase in suspicion.phrases)
+                if any(
+                    _occurs(phrase, clauses, suspicion.limiting_words, rules.negation) for phrase in suspicion.phrases
+                )
+                or any(_occurs(subject, worrying, (), rules.negation) for subject in suspicion.subjects)
             }
         )
     )
@@ -99,7 +106,8 @@ def _clauses(text: str, negation: Negation) -> tuple[_Clause, ...]:
     return tuple(clauses)
 
 
-def _occurs(pattern: re.Pattern[str], clauses: Iterable[_Clause], negation: Negation) -> bool:
+def _occurs(phrase: str, clauses: Iterable[_Clause], limiting_words: tuple[str, ...], negation: Negation) -> bool:
+    pattern = _pattern(phrase)
     for clause in clauses:
         if clause.swept:
             continue
@@ -107,9 +115,20 @@ def _occurs(pattern: re.Pattern[str], clauses: Iterable[_Clause], negation: Nega
             before = re.findall(r"[\w']+", clause.text[: hit.start()])
             if any(word in negation.sweeping_words for word in before):
                 continue
+            if any(word in limiting_words for word in re.findall(r"[\w']+", clause.text[hit.end() :])[:2]):
+                continue
             if not any(word in negation.words for word in _reach(before, negation)):
                 return True
     return False
+
+
+def _is_reassuring(clause: _Clause, negation: Negation) -> bool:
+    words = re.findall(r"[\w']+", clause.text)
+    return any(
+        word in negation.reassuring_words
+        and not any(near in negation.words for near in _reach(words[:place], negation))
+        for place, word in enumerate(words)
+    )
 
 
 def _reach(before: list[str], negation: Negation) -> list[str]:
