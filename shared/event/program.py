@@ -9,7 +9,7 @@ from shared.event.decision import ConditionId
 from shared.event.explanation import Explained, ProtocolRef
 from shared.event.intake import Equipment, Side
 from shared.event.vocabulary import ExerciseId, InstrumentId
-from shared.event.wire import Identifier, Omittable, Payload, Rpe, Stream, Wire
+from shared.event.wire import Identifier, Omittable, Payload, Probability, Rpe, Stream, Wire
 
 ProgramStatus = Literal["active", "proposed", "held", "ended"]
 Direction = Literal["increase", "decrease"]
@@ -56,6 +56,8 @@ class Goal(Wire):
     statement: str
     measure: GoalMeasure
     due_week: Annotated[int, Field(ge=1)]
+    items: Omittable[tuple[str, ...]] = None
+    """The patient's own activities, each to be rated by itself; the instrument's value is their mean."""
 
 
 class Phase(Wire):
@@ -110,6 +112,13 @@ class Avoid(Wire):
     exercise_id: Omittable[ExerciseId] = None
 
 
+class Rival(Wire):
+    """A condition that is not treated, with its probability by itself when the program was planned."""
+
+    condition_id: ConditionId
+    probability: Probability
+
+
 class _Program(Explained, Payload):
     program_id: Identifier
     version: Annotated[int, Field(ge=1)]
@@ -133,6 +142,8 @@ class _Program(Explained, Payload):
     """One for each condition, in the order of `conditions`."""
     mix_id: Omittable[str] = None
     intake: IntakeFacts
+    rivals: Annotated[tuple[Rival, ...], Field(exclude_if=lambda value: not value)] = ()
+    """What else it may be, the most probable first: for the packet, where care does not help."""
 
 
 class ProgramPlanned(_Program):

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from shared.event.intake import Equipment, Kilograms
 from shared.event.vocabulary import ExerciseId
+from shared.protocol.activity import ActivityWords
 from shared.protocol.program import PhaseExercise
 from shared.protocol.source import Figure, Record, Sourced
 
@@ -59,6 +60,8 @@ class ExerciseLibrary(Record):
     """Where the intake names no weights for an item that the patient has."""
     fallback: Annotated[tuple[PhaseExercise, ...], Field(min_length=4)]
     """Fills a session that constraints leave too short, in this order."""
+    only_if_needed: dict[ExerciseKind, ActivityWords] = Field(default_factory=dict)
+    """Kinds that a program holds only where the patient's own goals name what needs them."""
 
     @model_validator(mode="after")
     def _is_closed(self) -> Self:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shared.event.vocabulary import ExerciseId, FindingId
+from shared.protocol.activity import ActivityWords
 from shared.protocol.exercise import ExerciseKind
 from shared.protocol.limit import Limit
 from shared.protocol.program import AvoidRule
@@ -34,12 +35,16 @@ class Mix(Sourced):
 
 
 class Dominance(Sourced):
-    """Who leads a mix: the irritable nerve, then the most irritable tendon, then the more probable one."""
+    """Who leads a mix: the irritable nerve, then the most irritable tendon, then the condition that hampers the
+    patient's main goal, then the more probable one.
+    """
 
     neural: dict[str, tuple[FindingId, ...]]
     """Condition to the findings, any of which makes it neurally irritable."""
     tendon: dict[str, tuple[FindingId, ...]]
     """Condition to the findings of an irritable tendon; the larger share present is the more irritable."""
+    hampers: dict[str, ActivityWords] = Field(default_factory=dict)
+    """Condition to the activities that it hampers; the first goal that a patient names is the main one."""
 
 
 class SessionSize(Sourced):

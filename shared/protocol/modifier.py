@@ -33,6 +33,13 @@ class Modifier(Sourced):
     avoid: tuple[AvoidRule, ...] = ()
     clinician_note: str | None = None
 
+    @property
+    def restricts(self) -> bool:
+        """It changes exercises or doses, and not only what is taught or how long phases last."""
+        caps = (self.rpe_cap, self.hold_cap_s)
+        excludes = self.limits or self.excluded_kinds or self.excluded_exercises or self.first
+        return self.start_factor < 1 or bool(excludes) or any(cap is not None for cap in caps)
+
 
 class ModifierRules(Record):
     """Every modifier of the vocabulary, by id."""

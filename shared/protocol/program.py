@@ -107,7 +107,9 @@ class GoalRules(Sourced):
     change_percent: float | None = None
     """The larger change of the two holds, where both stand."""
     floor_target: float | None = None
-    """For instruments without a baseline: the target itself."""
+    """Where no baseline was reported: the target itself."""
+    start_value: float | None = None
+    """The baseline by definition, whatever was reported: 0 for a rating of change since the start."""
     due_week: Annotated[int, Field(ge=1, le=52)]
 
 
@@ -138,3 +140,6 @@ class ProgramRules(Record):
     next_morning_checkin: bool = True
     limits: tuple[Limit, ...] = ()
     """What no exercise of a plan that treats this condition may demand, also in a mix."""
+    allows: dict[ExerciseId, Annotated[int, Field(ge=1, le=4)] | None] = Field(default_factory=dict)
+    """For a condition that the library does not name: what it allows beside its own exercises, in a mix or to fill
+    a session, from which phase number on; null: never."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.protocol.library import shipped_protocols
 from tests.support.planner_case import CONDITIONS, DGS, GT, PHT, SIJ, classified, decided, program
 
 PAIRS = [
@@ -25,7 +26,8 @@ def test_each_pair_is_merged_by_its_own_rule(one: str, other: str, mix_id: str) 
     assert len(planned.phases) == 8
     assert 4 <= len(planned.prescription) <= 5
     single = {t.topic_id for c in (one, other) for t in program(classified({c: 0.85})).education}
-    assert {t.topic_id for t in planned.education} == single
+    own = {topic for mix in shipped_protocols().mixes.of((one, other)) for topic in mix.education}
+    assert {t.topic_id for t in planned.education} == single | own
 
 
 def test_a_condition_below_forty_percent_is_not_treated() -> None:
@@ -117,3 +119,129 @@ def test_a_hip_route_keeps_any_condition_below_ninety_degrees(condition: str) ->
     exercises = {e.exercise_id for p in planned.phases for e in p.exercises}
     assert planned.mix_id == "M8"
     assert not {"hip_thrust", "romanian_deadlift", "bird_dog"} & exercises
+
+
+@pytest.mark.parametrize(
+    ("goals", "leader", "words"),
+    [
+        (["Sit through a film without pain"], DGS, "what hampers the goal that was named first"),
+        (["Climb the stairs", "sit in the car"], GT, "what hampers the goal that was named first"),
+        (["Play the piano"], GT, "could not be read from the patient's words"),
+        ([], GT, "no goals were told"),
+    ],
+)
+def test_the_condition_that_hampers_the_main_goal_leads(goals: list[str], leader: str, words: str) -> None:
+    """After nerve and tendon and before probability; what cannot be read is said."""
+    planned = program(classified({GT: 0.7, DGS: 0.5}, activity_goals=goals))
+
+    assert planned.protocol.id == leader
+    assert words in planned.rationale
+    assert not any(goal.lower() in planned.rationale.lower() for goal in goals)
+
+
+def test_a_goal_that_two_conditions_hamper_does_not_tell_them_apart() -> None:
+    """Sitting hurts with the nerve and with the hamstring tendon alike: the more probable leads."""
+    planned = program(classified({DGS: 0.5, PHT: 0.7}, activity_goals=["sit through a meeting"]))
+
+    assert planned.protocol.id == PHT
+    assert "does not tell them apart" in planned.rationale
+
+
+def test_an_irritable_nerve_comes_before_the_main_goal() -> None:
+    """Who has tingling in the leg is treated for it first, whatever the goal."""
+    planned = program(
+        classified(
+            {GT: 0.7, DGS: 0.5},
+            findings_present=["leg_paraesthesia_non_dermatomal"],
+            activity_goals=["climb the stairs"],
+        )
+    )
+
+    assert planned.protocol.id == DGS
+    assert "irritable nerve" in planned.rationale
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "allowed", "easy"), [(GT, SIJ, 4, 3), (GT, DGS, 4, 2), (GT, PHT, 3, 3), (SIJ, DGS, 4, 2)]
+)
+def test_the_stricter_pain_rule_is_said(one: str, other: str, allowed: int, easy: int) -> None:
+    """In figures, so that a clinician can see which one holds."""
+    planned = program(classified({one: 0.7, other: 0.5}))
+
+    assert f"pain of up to {allowed} out of 10" in planned.rationale
+    assert f"load rises only at {easy} or less" in planned.rationale
+
+
+def test_the_stronger_holds_while_the_irritable_progresses() -> None:
+    """Said to the clinician, and told to progression by who leads and where each condition stands."""
+    planned = program(classified({GT: 0.8, PHT: 0.5}, findings_present=["sitting_pain_on_ischium"]))
+
+    assert "work for gluteal tendinopathy holds its level" in planned.rationale
+    assert planned.protocol.id == PHT
+    assert planned.phase_by_condition == {GT: "GT1", PHT: "PH1"}
+    assert "more signs of an irritable tendon" in planned.rationale
+
+
+def test_two_tendons_on_alternate_days_are_taught() -> None:
+    """The patient reads why, and each exercise says on which days."""
+    planned = program(classified({GT: 0.7, PHT: 0.5}, sessions_per_week=4))
+
+    assert "two-tendons" in {t.topic_id for t in planned.education}
+    assert "alternate days" in planned.rationale
+    assert planned.schedule.sessions_per_week == 4
+
+
+def test_bilateral_work_stays_within_the_total_of_one_side() -> None:
+    """The sides alternate by day, so the number of repetitions for one side stays true."""
+    one, both = (program(classified({GT: 0.85}, side=side)) for side in ("right", "both"))
+
+    assert [e.reps for e in both.prescription] == [e.reps for e in one.prescription]
+    standing = next(e for e in both.prescription if e.exercise_id == "standing_static_abduction")
+    assert "one side on one day, the other side on the next" in standing.instructions
+
+
+def test_a_triple_mix_with_few_days_still_alternates() -> None:
+    """The pair's rule holds where a third condition is treated as well."""
+    planned = program(classified({GT: 0.7, PHT: 0.5, SIJ: 0.45}, sessions_per_week=2))
+
+    alone = [e for e in planned.prescription if "on other days" in e.instructions]
+    assert {e.days_per_week for e in alone} <= {1}
+    assert "M2" in (planned.mix_id or "")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "first", "never"),
+    [
+        (GT, DGS, {"sciatic_slider", "band_clam"}, {"piriformis_stretch", "itb_stretch"}),
+        (GT, PHT, {"double_leg_bridge"}, {"piriformis_stretch", "hamstring_stretch"}),
+        (GT, SIJ, {"supine_static_abduction", "double_leg_bridge"}, set()),
+        (SIJ, PHT, {"double_leg_bridge"}, {"hamstring_stretch"}),
+        (SIJ, DGS, {"sciatic_slider", "deep_trunk_activation"}, {"piriformis_stretch"}),
+        (PHT, DGS, {"isometric_leg_curl", "sciatic_slider"}, {"nordic_curl", "sciatic_tensioner", "hamstring_stretch"}),
+    ],
+)
+def test_each_conflict_is_resolved_as_the_evidence_says(one: str, other: str, first: set[str], never: set[str]) -> None:
+    """What serves both is in the first session, what worsens one of them in no phase, and the clinician reads why."""
+    rules = shipped_protocols().mixes.of((one, other))
+    for weights in ({one: 0.7, other: 0.5}, {other: 0.7, one: 0.5}):
+        planned = program(classified(weights))
+        assert first <= {e.exercise_id for e in planned.prescription}
+        assert not never & {e.exercise_id for p in planned.phases for e in p.exercises}
+        assert all(mix.resolution in planned.rationale for mix in rules)
+        assert {row for mix in rules for row in mix.source} <= set(planned.references)
+
+
+def test_a_bent_hip_comes_in_steps_with_joint_and_hamstring() -> None:
+    """Up to 45 degrees in the first two phases, up to 70 in the third but for the symmetric hip thrust."""
+    library = shipped_protocols().exercises.exercises
+    planned = program(classified({SIJ: 0.7, PHT: 0.5}))
+
+    for phase in planned.phases:
+        limit = {1: 45, 2: 45, 3: 70, 4: 90}[int(phase.phase_id[-1])]
+        hinges = [e.exercise_id for e in phase.exercises if e.exercise_id != "hip_thrust"]
+        assert all(library[e].max_flexion_deg <= limit for e in hinges), phase.phase_id
+
+
+def test_isometric_work_comes_first_where_nerve_and_hamstring_share_the_pain() -> None:
+    """The hamstring tendon is held before it is moved."""
+    assert program(classified({PHT: 0.7, DGS: 0.5})).prescription[0].exercise_id == "isometric_leg_curl"

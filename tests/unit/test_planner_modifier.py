@@ -68,3 +68,18 @@ def test_several_circumstances_do_not_multiply() -> None:
     planned = program(classified({GT: 0.85}, modifiers=["age_65_or_frail", "widespread_pain"]))
 
     assert next(e for e in planned.prescription if e.exercise_id == "double_leg_bridge").reps == 8
+
+
+def test_a_steroid_caps_effort_for_two_weeks_only() -> None:
+    """The hamstring program's first phase is capped at five; what cannot begin within two weeks is not."""
+    phases = {p.phase_id: p for p in program(classified({PHT: 0.85}, modifiers=["steroids"])).phases}
+
+    assert max(e.target_rpe for e in phases["PH1"].exercises) <= 5
+    assert max(e.target_rpe for e in phases["PH3"].exercises) == 6
+
+
+def test_the_pelvic_floor_comes_before_what_a_mix_puts_first() -> None:
+    """After birth it leads the session also where two conditions are treated."""
+    planned = program(classified({GT: 0.7, SIJ: 0.6}, modifiers=["postpartum_under_12_weeks"]))
+
+    assert planned.prescription[0].exercise_id == "deep_trunk_activation"

@@ -4,7 +4,7 @@ import pytest
 
 from shared.event.vocabulary import vocabulary
 from shared.protocol.library import shipped_protocols
-from tests.support.planner_case import CONDITIONS, DGS, GT, PHT, SIJ, classified, program
+from tests.support.planner_case import CONDITIONS, DGS, GT, PHT, SIJ, classified, decided, program
 
 FIRST_PHASE = {GT: "GT1", SIJ: "SI1", DGS: "DG1", PHT: "PH1"}
 
@@ -181,3 +181,45 @@ def test_the_exercise_library_is_the_vocabulary() -> None:
 
     assert set(protocols.exercises.exercises) == set(vocabulary().exercises)
     assert set(protocols.modifiers.modifiers) == set(vocabulary().modifiers)
+
+
+def test_a_nordic_curl_is_no_heavy_slow_scheme() -> None:
+    """Three repetitions to begin with, not twelve."""
+    table = next(p for p in program(classified({PHT: 0.85})).phases if p.phase_id == "PH3").exercises
+
+    nordic = next(e for e in table if e.exercise_id == "nordic_curl")
+    thrust = next(e for e in table if e.exercise_id == "hip_thrust")
+    assert (nordic.sets, nordic.reps, nordic.days_per_week) == (2, 3, 2)
+    assert (thrust.sets, thrust.reps) == (3, 12)
+
+
+def test_weights_that_nobody_named_are_told_to_progression_and_to_the_clinician() -> None:
+    """The usual ones are assumed, so that load rises to a weight that exists."""
+    planned = program(classified({SIJ: 0.85}, equipment=["dumbbell", "band"], load_steps_kg={}))
+
+    assert planned.intake.load_steps_kg["dumbbell"][:3] == (1, 2, 3)
+    assert set(planned.intake.load_steps_kg) == {"dumbbell"}
+    assert "does not say which weights there are (dumbbell)" in planned.rationale
+
+
+def test_weights_that_were_named_are_the_ones_in_use() -> None:
+    """Nothing is assumed beside them."""
+    planned = program(classified({SIJ: 0.85}, equipment=["dumbbell"], load_steps_kg={"dumbbell": [6, 3]}))
+
+    assert planned.intake.load_steps_kg == {"dumbbell": (3, 6)}
+    assert "does not say which weights" not in planned.rationale
+
+
+def test_a_session_that_constraints_leave_short_says_why() -> None:
+    """A clinician who takes most exercises out reads what excludes the rest."""
+    light = [e.exercise_id for e in shipped_protocols().exercises.fallback]
+    own = [e.exercise_id for e in program(classified({PHT: 0.85})).prescription]
+    planned = program(
+        classified({PHT: 0.85}),
+        decided("modify", program_id="prg-intake-1", changes={"remove_exercises": [*light, *own]}),
+        decided("reclassify", event_id="d-2", hours=2, program_id="prg-intake-1", conditions=[PHT]),
+    )
+
+    assert len(planned.prescription) < 4
+    assert f"Only {len(planned.prescription)} exercises remain for the first session" in planned.rationale
+    assert "a clinician took it out" in planned.rationale

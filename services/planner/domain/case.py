@@ -73,4 +73,15 @@ class Patient:
             equipment=frozenset(self.facts.equipment),
             removed=self.removed,
             start=self.protocols.start_program if self.is_start else None,
+            activities=self.facts.activity_goals,
         )
+
+
+def conditions_to_treat(data: ConditionClassified, primary: str, protocols: Protocols) -> tuple[str, ...]:
+    """The primary and every other condition that is probable enough, the most probable first. Source: C7."""
+    threshold = protocols.mixes.threshold.value
+    others = sorted(
+        (r for r in data.conditions if r.condition_id != primary and r.condition_id in protocols.conditions),
+        key=lambda r: (-r.probability, r.condition_id),
+    )
+    return (primary, *(r.condition_id for r in others if r.probability >= threshold))

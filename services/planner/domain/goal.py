@@ -48,9 +48,12 @@ def baseline_of(measures: tuple[Measure, ...], instrument: str) -> float | None:
 
 
 def _goal(patient: Patient, rule: GoalRules) -> Goal:
-    baseline = baseline_of(patient.facts.measures, rule.instrument)
+    baseline = rule.start_value
+    if baseline is None:
+        baseline = baseline_of(patient.facts.measures, rule.instrument)
     statement = rule.statement
-    if rule.kind == "return_to_activity" and (activities := _activities(patient)):
+    activities = _activities(patient) if rule.kind == "return_to_activity" else ()
+    if activities:
         statement = f"{statement.rstrip('.')}: {'; '.join(activities)}."
     return Goal(
         goal_id=rule.goal_id,
@@ -63,12 +66,14 @@ def _goal(patient: Patient, rule: GoalRules) -> Goal:
             direction=rule.direction,
         ),
         due_week=rule.due_week,
+        items=activities or None,
     )
 
 
-def _activities(patient: Patient) -> list[str]:
+def _activities(patient: Patient) -> tuple[str, ...]:
     """The patient's own words, which become the items of the Patient-Specific Functional Scale. Bounded."""
     spoken = (
         re.sub(r"\s+", " ", re.sub(r"[\x00-\x1f\x7f]", " ", goal)).strip() for goal in patient.facts.activity_goals
     )
-    return [words[:ACTIVITY_CHARS_AT_MOST].rstrip(" .;") for words in spoken if words][:ACTIVITIES_AT_MOST]
+    items = dict.fromkeys(words[:ACTIVITY_CHARS_AT_MOST].rstrip(" .;") for words in spoken if words)
+    return tuple(item for item in items if item)[:ACTIVITIES_AT_MOST]

@@ -3,30 +3,63 @@
 Source: DOMINANCE, M1 to M9.
 """
 
+from dataclasses import dataclass
+from typing import Literal, get_args
+
 from services.planner.domain.case import Patient
 from shared.protocol.program import PhaseExercise, Range
+
+Step = Literal["nerve", "tendon", "goal", "probability", "order"]
+STEPS: tuple[Step, ...] = get_args(Step)
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """Who leads a mix, and by what it comes before the next."""
+
+    condition: str
+    next: str
+    by: Step
+
 
 GLUTEAL, HAMSTRING = frozenset({"gluteal"}), frozenset({"hamstring"})
 
 
 def leading_condition(patient: Patient) -> str:
-    """The irritable nerve, then the most irritable tendon, then the more probable, then the order given."""
-    if len(patient.conditions) == 1:
-        return patient.conditions[0]
+    """Who leads, and so progresses first while the others hold."""
+    return leading(patient).condition
+
+
+def leading(patient: Patient) -> Lead:
+    """The irritable nerve, then the most irritable tendon, then what hampers the main goal, then the more
+    probable, then the order given. Source: DOMINANCE.
+    """
+    ranked = sorted(patient.conditions, key=lambda c: _rank(patient, c), reverse=True)
+    if len(ranked) == 1:
+        return Lead(ranked[0], ranked[0], "order")
+    pairs = zip(STEPS, _rank(patient, ranked[0]), _rank(patient, ranked[1]), strict=True)
+    return Lead(ranked[0], ranked[1], next(step for step, one, other in pairs if one != other))
+
+
+def hampered(patient: Patient) -> frozenset[str] | None:
+    """The conditions treated that hamper the goal named first; None where no goal was told."""
+    if not patient.facts.activity_goals:
+        return None
+    main, rules = patient.facts.activity_goals[0], patient.protocols.mixes.dominance.hampers
+    return frozenset(c for c in patient.conditions if c in rules and rules[c].named_in(main) is not None)
+
+
+def _rank(patient: Patient, condition: str) -> tuple[bool, float, bool, float, int]:
     rules = patient.protocols.mixes.dominance
     present = set(patient.facts.findings_present)
-
-    def rank(condition: str) -> tuple[bool, float, float, int]:
-        irritable = rules.tendon.get(condition, ())
-        share = len(present.intersection(irritable)) / len(irritable) if irritable else 0.0
-        return (
-            bool(present.intersection(rules.neural.get(condition, ()))),
-            share,
-            patient.probability(condition),
-            -patient.conditions.index(condition),
-        )
-
-    return max(patient.conditions, key=rank)
+    irritable = rules.tendon.get(condition, ())
+    return (
+        bool(present.intersection(rules.neural.get(condition, ()))),
+        len(present.intersection(irritable)) / len(irritable) if irritable else 0.0,
+        condition in (hampered(patient) or ()),
+        patient.probability(condition),
+        -patient.conditions.index(condition),
+    )
 
 
 def alternates(patient: Patient) -> bool:

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 import msgspec
 
 from services.planner.domain.approval import ask_approval, escalation_id_of, resolve_approval
-from services.planner.domain.case import Patient
+from services.planner.domain.case import Patient, conditions_to_treat
+from services.planner.domain.comparison import compare, exercises_of
 from services.planner.domain.episode import classification_of
 from services.planner.domain.program import change, draw_up, program_id_of
 from services.planner.domain.rationale import change_reason
@@ -14,7 +15,8 @@ from services.planner.domain.state import Episode, Published, Stamp
 from shared.decision import Draft, Numbering
 from shared.event.classification import ConditionClassified
 from shared.event.decision import ClinicianDecided
-from shared.event.program import ProgramStatus
+from shared.event.explanation import Basis
+from shared.event.program import ProgramChanged, ProgramPlanned, ProgramStatus
 from shared.protocol.library import Protocols
 
 
@@ -40,6 +42,8 @@ class Cause:
 class _Wanted:
     conditions: tuple[str, ...]
     status: ProgramStatus
+    because: tuple[Basis, ...]
+    """Why it has its status."""
     is_start: bool = False
     by_clinician: bool = False
 
@@ -89,7 +93,12 @@ def _withhold(
 ) -> tuple[Episode, tuple[Draft, ...]]:
     previous, at = _version(episode), max(time, published.time)
     patient = _patient(episode, classification_of(episode), published.conditions, published.is_start, protocols)
-    payload = change(draw_up(patient, previous + 1, status), previous, reason)
+    because = (
+        Basis(rule="R1", input="disposition", then=status)
+        if status == "held"
+        else Basis(rule="C7", input="intake_id", then=status),
+    )
+    payload = change(draw_up(patient, previous + 1, status, because), previous, reason)
     fate = msgspec.structs.replace(published, version=previous + 1, status=status, time=at)
     draft = Draft(payload, at, key=_key(episode, previous + 1), numbering=Numbering.NEXT)
     return msgspec.structs.replace(episode, published=fate), (draft,)
@@ -99,32 +108,47 @@ def _wanted(episode: Episode, data: ConditionClassified, protocols: Protocols, p
     """Which conditions are treated now, if any. A clinician's word binds over the classification."""
     since = episode.classified.at.time
     reclassified = episode.reclassified
-    words = (episode.approved, episode.modified, reclassified.at if reclassified else None)
-    has_word = any(stamp is not None and stamp.time >= since for stamp in words)
-    status: ProgramStatus = "proposed" if policy.needs_approval and not has_word else "active"
+    words = {
+        "approve": episode.approved,
+        "modify": episode.modified,
+        "reclassify": reclassified.at if reclassified else None,
+    }
+    word = next((kind for kind, stamp in words.items() if stamp is not None and stamp.time >= since), None)
+    status: ProgramStatus = "proposed" if policy.needs_approval and word is None else "active"
+    because: tuple[Basis, ...] = (_status_basis(policy, word),)
     if reclassified is not None:
         known = tuple(c for c in reclassified.conditions if c in protocols.conditions)
-        return _Wanted(known, status, by_clinician=True) if known else None
+        return _Wanted(known, status, because, by_clinician=True) if known else None
     is_approved = episode.approved is not None and episode.approved.time >= since
     if data.disposition != "program" and not is_approved:
         return None
+    if not is_approved:
+        because += (
+            Basis(
+                rule="C6",
+                input="disposition",
+                value="program",
+                source=("C6",),
+                turned_by="clinician_review",
+                then="no program",
+            ),
+        )
     if data.primary is not None and data.primary in protocols.conditions:
-        return _Wanted(_treated(data, data.primary, protocols), status)
+        return _Wanted(conditions_to_treat(data, data.primary, protocols), status, because)
     rated = [r for r in data.conditions if r.condition_id in protocols.conditions]
     if not rated:
         return None
     likeliest = max(rated, key=lambda r: r.probability)
-    return _Wanted((likeliest.condition_id,), status, is_start=True)
+    return _Wanted((likeliest.condition_id,), status, because, is_start=True)
 
 
-def _treated(data: ConditionClassified, primary: str, protocols: Protocols) -> tuple[str, ...]:
-    """The primary and every other condition that is probable enough, the most probable first. Source: C7."""
-    threshold = protocols.mixes.threshold.value
-    others = sorted(
-        (r for r in data.conditions if r.condition_id != primary and r.condition_id in protocols.conditions),
-        key=lambda r: (-r.probability, r.condition_id),
-    )
-    return (primary, *(r.condition_id for r in others if r.probability >= threshold))
+def _status_basis(policy: Policy, word: str | None) -> Basis:
+    """Whether someone must look first: the installation's setting, until a clinician has had a word."""
+    if word is not None:
+        return Basis(rule="APPROVAL", input="decision.decision", value=word, then="active")
+    if policy.needs_approval:
+        return Basis(rule="APPROVAL", input="CARE_APPROVAL", value="clinician", turned_by="auto", then="active")
+    return Basis(rule="APPROVAL", input="CARE_APPROVAL", value="auto", turned_by="clinician", then="proposed")
 
 
 def _differs(episode: Episode, data: ConditionClassified, wanted: _Wanted, published: Published) -> bool:
@@ -153,11 +177,14 @@ def _publish(
     version = previous + 1
     time = max(cause.time, before.time) if before else cause.time
     patient = _patient(episode, data, wanted.conditions, wanted.is_start, protocols, policy)
-    planned = draw_up(patient, version, wanted.status)
-    payload = planned if before is None else change(planned, previous, _reason(patient, before, wanted))
+    planned = draw_up(patient, version, wanted.status, wanted.because)
+    payload: ProgramPlanned | ProgramChanged = planned
+    if before is not None:
+        payload = change(planned, previous, _reason(episode, patient, wanted, before, planned))
     drafts = (Draft(payload, time, key=_key(episode, version), numbering=Numbering.NEXT),)
     episode = msgspec.structs.replace(
         episode,
+        planned=exercises_of(planned),
         published=Published(
             version=version,
             status=wanted.status,
@@ -209,11 +236,13 @@ def _patient(
     )
 
 
-def _reason(patient: Patient, before: Published, wanted: _Wanted) -> str:
+def _reason(episode: Episode, patient: Patient, wanted: _Wanted, before: Published, planned: ProgramPlanned) -> str:
     same = before.conditions == wanted.conditions and before.is_start == wanted.is_start
     if same and before.status == "proposed" and wanted.status == "active":
         return "A clinician has approved the program."
-    return change_reason(patient, before.conditions if not before.is_start else ())
+    reason = change_reason(patient, before.conditions if not before.is_start else ())
+    comparison = compare(patient, episode.planned, planned.prescription)
+    return " ".join(filter(None, (reason, comparison)))
 
 
 def _version(episode: Episode) -> int:

@@ -25,19 +25,33 @@ class _Load:
     load_label: str | None = None
 
 
-def prescribe(patient: Patient, doses: tuple[PhaseExercise, ...], phase: PhaseRules | None = None) -> Prescription:
-    """The doses as a patient reads them. `phase`: whose repetition scheme counts."""
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """What is the same for a whole session: the phase, its earliest week, the tendon that leads where two alternate."""
+
+    phase: PhaseRules | None
+    week: int
+    leads: frozenset[str] | None
+
+
+def prescribe(
+    patient: Patient, doses: tuple[PhaseExercise, ...], phase: PhaseRules | None = None, week: int = 0
+) -> Prescription:
+    """The doses as a patient reads them. `phase`: whose repetition scheme counts; `week`: when it begins at the
+    earliest, in whole weeks of the program.
+    """
     tolerated = {e.exercise_id: e for e in patient.tolerated}
-    return tuple(_prescribe(patient, dose, phase, tolerated.get(dose.exercise_id)) for dose in doses)
+    begin = _Beginning(phase, week, tendon_that_leads(patient) if alternates(patient) else None)
+    return tuple(_prescribe(patient, dose, begin, tolerated.get(dose.exercise_id)) for dose in doses)
 
 
 def _prescribe(
-    patient: Patient, dose: PhaseExercise, phase: PhaseRules | None, before: ToleratedLoad | None
+    patient: Patient, dose: PhaseExercise, begin: _Beginning, before: ToleratedLoad | None
 ) -> PrescribedExercise:
     exercise = patient.protocols.exercises.exercises[dose.exercise_id]
     factor = start_factor(patient.modifiers)
-    sets, reps = _sets_and_reps(dose, exercise, phase)
-    cap = rpe_cap(patient.modifiers)
+    sets, reps = _sets_and_reps(dose, exercise, begin.phase)
+    cap = rpe_cap(patient.modifiers, begin.week)
     load = _load(patient, dose, exercise)
     if dose.loaded:
         load = _carry(patient, exercise, load, before)
@@ -51,7 +65,7 @@ def _prescribe(
         load_kg=load.load_kg,
         load_level=load.load_level,
         load_label=load.load_label,
-        days_per_week=_days_per_week(patient, dose, exercise),
+        days_per_week=_days_per_week(patient, dose, exercise, begin.leads),
         times_per_day=dose.times_per_day if dose.times_per_day > 1 else None,
         target_rpe=dose.rpe.low if cap is None else min(dose.rpe.low, cap),
         tempo=dose.tempo,
@@ -62,10 +76,13 @@ def _prescribe(
 
 
 def _sets_and_reps(dose: PhaseExercise, exercise: Exercise, phase: PhaseRules | None) -> tuple[int, int]:
-    """Heavy slow resistance begins at its first week; everything else at the low end. Source: P09."""
+    """Heavy slow resistance begins at its first week, where its repetitions lie within the exercise's own range (a
+    Nordic curl's do not); everything else begins at the low end. Source: P09, EX15.
+    """
     if phase is not None and phase.rep_scheme and exercise.kind == "isotonic" and dose in phase.exercises:
         _, sets, reps = phase.rep_scheme[0]
-        return sets, reps
+        if dose.reps.low <= reps <= dose.reps.high:
+            return sets, reps
     return dose.sets, int(dose.reps.low)
 
 
@@ -77,12 +94,11 @@ def _hold_s(patient: Patient, dose: PhaseExercise, exercise: Exercise, factor: f
     return hold_s if cap is None or exercise.kind == "aerobic" else min(hold_s, cap)
 
 
-def _days_per_week(patient: Patient, dose: PhaseExercise, exercise: Exercise) -> int:
+def _days_per_week(patient: Patient, dose: PhaseExercise, exercise: Exercise, leads: frozenset[str] | None) -> int:
     """Never more days than the patient can; two tendons share them where they must alternate. Source: M2, P12."""
     days = patient.sessions
-    if alternates(patient):
-        leading = tendon_that_leads(patient)
-        days = max(1, days_of_tendon(patient, frozenset(exercise.loads), leading, dose.rpe.low))
+    if leads is not None:
+        days = max(1, days_of_tendon(patient, frozenset(exercise.loads), leads, dose.rpe.low))
     return min(dose.days_per_week, days)
 
 
@@ -121,6 +137,12 @@ def _scaled(patient: Patient, equipment: Equipment, kg: float) -> float:
         return kg
     steps = _steps_kg(patient, equipment) or (kg,)
     return max((step for step in steps if step <= kg * patient.load_factor), default=steps[0])
+
+
+def weights_on_hand(patient: Patient) -> dict[Equipment, tuple[float, ...]]:
+    """Weights by which load can rise, for each item on hand that has any: progression goes by the same ones."""
+    known = {e: steps for e in EQUIPMENT if e in patient.facts.equipment and (steps := _steps_kg(patient, e))}
+    return dict(patient.facts.load_steps_kg) | known
 
 
 def _steps_kg(patient: Patient, equipment: Equipment) -> tuple[float, ...]:

@@ -1,12 +1,14 @@
 """Draws up the whole program that one case calls for."""
 
+from services.planner.domain.basis import basis_of
 from services.planner.domain.case import Patient
 from services.planner.domain.goal import set_goals
 from services.planner.domain.merge import leading_condition
-from services.planner.domain.prescription import prescribe
+from services.planner.domain.outline import phase_table, session_of
+from services.planner.domain.prescription import weights_on_hand
 from services.planner.domain.rationale import explain, references, turning_point
-from services.planner.domain.selection import phase_of, select_phase, select_session
-from shared.event.explanation import ProtocolRef
+from services.planner.domain.selection import phase_of
+from shared.event.explanation import Basis, ProtocolRef
 from shared.event.program import (
     AdequateCourse,
     Avoid,
@@ -16,6 +18,7 @@ from shared.event.program import (
     ProgramChanged,
     ProgramPlanned,
     ProgramStatus,
+    Rival,
     Schedule,
     Topic,
 )
@@ -27,10 +30,13 @@ def program_id_of(intake_id: str) -> str:
     return f"prg-{intake_id}"
 
 
-def draw_up(patient: Patient, version: int, status: ProgramStatus) -> ProgramPlanned:
-    """The program from its first phase. `prescription` is empty for one that is held or ended."""
+def draw_up(patient: Patient, version: int, status: ProgramStatus, because: tuple[Basis, ...] = ()) -> ProgramPlanned:
+    """The program from its first phase. `prescription` is empty for one that is held or ended, which rest on
+    `because` alone: why the program has its status.
+    """
     leader = patient.protocol(leading_condition(patient))
-    session = prescribe(patient, select_session(patient), _scheme_of(patient, leader))
+    session = session_of(patient)
+    phases = tuple(_phase(patient, p, phase) for p in patient.treated for phase in p.program.phases)
     days = max((e.days_per_week or 1 for e in session), default=1)
     intake_id = patient.classification.intake_id
     return ProgramPlanned(
@@ -41,21 +47,27 @@ def draw_up(patient: Patient, version: int, status: ProgramStatus) -> ProgramPla
         prescription_seq=0,
         conditions=patient.conditions,
         goals=set_goals(patient),
-        phases=tuple(_phase(patient, p, phase) for p in patient.treated for phase in p.program.phases),
+        phases=phases,
         prescription=() if status in ("held", "ended") else session,
         education=_education(patient),
         schedule=_schedule(patient, days),
         adequate_course=_adequate_course(patient),
         avoid=_avoid(patient),
         protocol=_ref(leader),
-        rationale=explain(patient, session),
+        rationale=explain(patient, session, (phase.exercises for phase in phases)),
         references=references(patient),
         turning_point=turning_point(patient),
+        basis=because if status in ("held", "ended") else (*because, *basis_of(patient)),
         phase_id=phase_of(patient, leader.condition_id, 1).phase_id,
         phase_by_condition={c: phase_of(patient, c, 1).phase_id for c in patient.conditions},
         protocols=tuple(_ref(p) for p in patient.treated),
         mix_id="+".join(m.mix_id for m in patient.mixes) or None,
-        intake=patient.facts,
+        intake=patient.facts.model_copy(update={"load_steps_kg": weights_on_hand(patient)}),
+        rivals=tuple(
+            Rival(condition_id=c.condition_id, probability=c.probability)
+            for c in patient.classification.conditions
+            if c.condition_id not in patient.conditions
+        ),
     )
 
 
@@ -69,19 +81,14 @@ def _ref(protocol: ConditionProtocol) -> ProtocolRef:
     return ProtocolRef(id=protocol.condition_id, version=protocol.version)
 
 
-def _scheme_of(patient: Patient, leader: ConditionProtocol) -> PhaseRules | None:
-    return None if patient.is_start else phase_of(patient, leader.condition_id, 1)
-
-
 def _phase(patient: Patient, protocol: ConditionProtocol, phase: PhaseRules) -> Phase:
-    doses = select_phase(patient, protocol.condition_id, phase)
     return Phase(
         phase_id=phase.phase_id,
         name=phase.name,
         intent=phase.intent,
         entry_criteria=tuple(c.statement for c in phase.entry),
         exit_criteria=tuple(c.statement for c in phase.exit),
-        exercises=prescribe(patient, doses, phase),
+        exercises=phase_table(patient, protocol, phase),
     )
 
 

@@ -11,7 +11,9 @@ from services.planner.domain.merge import (
     gentler,
     leading_condition,
 )
-from shared.protocol.constraint import Case, exclusion
+from shared.protocol.constraint import Case, obstacle
+from shared.protocol.mix import Mix
+from shared.protocol.modifier import Modifier
 from shared.protocol.program import PhaseExercise, PhaseRules
 
 
@@ -48,13 +50,15 @@ def _fill(
         known = merged.get(exercise.exercise_id)
         merged[exercise.exercise_id] = gentler(known, exercise) if known else exercise
     fallback = {e.exercise_id: e for e in library.fallback}
-    named = dict.fromkeys(e for rule in patient.circumstances for e in rule.first)
+    # What the patient's circumstances put first comes before what a mix does: the pelvic floor after birth (S04).
+    rules: tuple[Modifier | Mix, ...] = (*patient.modifiers, *patient.mixes)
+    named = dict.fromkeys(e for rule in rules for e in rule.first)
     spare = fallback if is_session else {}
     first = {e: dose for e in named if (dose := merged.get(e) or spare.get(e)) is not None}
     barred = _barred_tendon(patient)
 
     def is_safe(exercise_id: str) -> bool:
-        return exclusion(exercise_id, case, library) is None
+        return obstacle(exercise_id, case, library) is None
 
     def is_barred(exercise_id: str) -> bool:
         return barred is not None and frozenset(library.exercises[exercise_id].loads) == barred

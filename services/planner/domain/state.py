@@ -86,6 +86,8 @@ class Episode(msgspec.Struct, frozen=True):
     tolerated_seq: int = 0
     tolerated: tuple[ToleratedLoad, ...] = ()
     """Of the prescription last in force."""
+    planned: tuple[str, ...] = ()
+    """Every exercise of the plan last published, in any phase."""
 
 
 class Waiting(msgspec.Struct, frozen=True):
