@@ -46,24 +46,45 @@ def read_recording(paths: Iterable[Path]) -> list[Recorded]:
     return sorted(events, key=lambda event: (event.time, event.event_id))
 
 
+def salvage_recording(paths: Iterable[Path]) -> tuple[list[Recorded], list[RecordingError]]:
+    """The events that can be read, in no order, and what is wrong with the other lines. Raises for a whole file."""
+    events: list[Recorded] = []
+    errors: list[RecordingError] = []
+    for path in paths:
+        for line, place in _lines(path):
+            try:
+                event = parse_event(line, place)
+            except RecordingError as error:
+                errors.append(error)
+            else:
+                events.extend([event] if event is not None else [])
+    return events, errors
+
+
 def _read(path: Path) -> Iterator[Recorded]:
+    for line, place in _lines(path):
+        event = parse_event(line, place)
+        if event is not None:
+            yield event
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str]]:
+    """Each line that is not blank, and where it stands."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RecordingError(f"{path} cannot be read: {_reason(error)}") from None
     for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        event = _parse(line, f"{path}, line {number}")
-        if event is not None:
-            yield event
+        if line.strip():
+            yield line, f"{path}, line {number}"
 
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:
     return error.strerror or str(error) if isinstance(error, OSError) else "it is not UTF-8 text"
 
 
-def _parse(line: str, place: str) -> Recorded | None:
+def parse_event(line: str, place: str) -> Recorded | None:
+    """One event of a platform; None for the head of a journey. Raises RecordingError, which names the place."""
     try:
         content: Any = json.loads(line)
     except ValueError as error:

@@ -1,5 +1,6 @@
 """Every clinical number carries where it comes from and how far it may be trusted."""
 
+import re
 from enum import StrEnum
 from typing import Annotated, Generic, TypeVar
 
@@ -25,6 +26,10 @@ EvidenceId = Annotated[str, Field(pattern=r"^[A-Z§][A-Za-z0-9_.+/§-]{0,63}$")]
 """A row of `evidence.yaml`."""
 
 
+SIGNATURE = re.compile(r"(?P<name>\S[^\n]{1,118}), (?P<day>\d{4}-\d{2}-\d{2})")
+"""A clinician's name and the day of signing: `Dr A. Example, 2026-05-31`."""
+
+
 class Record(BaseModel):
     """Anything in a protocol file: frozen, and a key that the schema does not know is an error."""
 
@@ -37,7 +42,7 @@ class Sourced(Record):
     source: Annotated[tuple[EvidenceId, ...], Field(min_length=1)]
     mark: Mark
     signed_by: str | None = None
-    """The clinician who signed a judgement."""
+    """The clinician who signed a judgement, and the day (`SIGNATURE`)."""
 
 
 class Figure(Sourced, Generic[T]):

@@ -1,0 +1,1 @@
+"""Finds what is wrong in a folder of protocol files, all of it at once."""
