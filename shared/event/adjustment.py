@@ -40,6 +40,23 @@ class MinimalImportantChange(Wire):
     percent: Omittable[float] = None
 
 
+class Band(Wire):
+    """Average pain of the week (NPRS) within which care goes as the protocol expects."""
+
+    lower: float
+    upper: float
+    """Above it the course is slow."""
+
+
+class MeasureTrend(Wire):
+    """The condition's own measure of function: points of the instrument a week, in its own direction."""
+
+    instrument: InstrumentId
+    per_week: float
+    sd_per_week: float
+    probability_of_meaningful_change: Omittable[Probability] = None
+
+
 class Response(Wire):
     """How care is going. `pain_trend_per_week`: NPRS points a week, negative is better."""
 
@@ -51,6 +68,13 @@ class Response(Wire):
     pain_trend_per_week: float | None
     probability_of_meaningful_change: Probability | None
     minimal_important_change: MinimalImportantChange
+    # Beyond the contract's table.
+    pain_trend_sd_per_week: Omittable[float] = None
+    """Standard deviation of the trend: four of five true trends lie within 1.28 of it."""
+    probability_by_review: Omittable[Probability] = None
+    """That the true change reaches what matters by the review week, if the recent weeks go on as they went."""
+    expected_pain: Omittable[Band] = None
+    function_trend: Omittable[MeasureTrend] = None
 
 
 class LoadAdjusted(Explained, Payload):

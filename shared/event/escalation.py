@@ -1,9 +1,10 @@
 """`care.escalation.*.v1`: a person must look."""
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from shared.event.explanation import Basis
 from shared.event.vocabulary import Urgency
 from shared.event.wire import Identifier, Instant, Omittable, Payload, Stream, Wire
 
@@ -53,6 +54,8 @@ class EscalationRaised(Payload):
     """The values that the decision read: trend, sessions, adherence, flags."""
     respond_by: Instant
     holds_program: bool
+    basis: Annotated[tuple[Basis, ...], Field(exclude_if=lambda value: not value)] = ()
+    """What it rests on, and what would have turned it: `then` is another severity, or `not_raised`."""
 
 
 class EscalationAcknowledged(Payload):

@@ -258,6 +258,7 @@ def test_no_history_brings_what_is_excluded(course: tuple[Care, frozenset[str]])
             mixes=protocols.mixes.of(book.conditions),
             equipment=frozenset(planned_for.intake.equipment),
             removed=frozenset(s.stopped_exercises),
+            activities=planned_for.intake.activity_goals,
         )
         prescription = told[-1].prescription
         ids = [one.exercise_id for one in prescription]

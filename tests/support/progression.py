@@ -103,16 +103,20 @@ def program(condition: str = "gluteal_tendinopathy", phase_id: str | None = None
     } | changes
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Care:
     """Drives `decide` and keeps what it said. `now` follows the newest arrival."""
 
     protocols: Protocols = field(default_factory=shipped_protocols)
     state: State | None = None
     now: datetime = EPOCH
-    drafts: list[Draft] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list, init=False)
     timers: dict[str, datetime] = field(default_factory=dict)
-    decisions: list[Decision[State]] = field(default_factory=list)
+    decisions: list[Decision[State]] = field(default_factory=list, init=False)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # Hypothesis' own protocol
+        """Short where Hypothesis tells of it: a course of care is megabytes of events and protocols."""
+        printer.text(f"Care(now={self.now.isoformat()}, {len(self.decisions)} decisions)")
 
     def feed(self, event: Incoming, now: datetime | None = None) -> Decision[State]:
         self.now = max(self.now, now or event.time)

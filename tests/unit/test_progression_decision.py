@@ -166,3 +166,70 @@ def test_decisions_on_another_service_end_the_same_in_any_order(last: str) -> No
         waits = [(one.event_id, one.has_acted) for one in care.state.waiting]
         found.append((care.state.head, care.state.window, waits, care.prescription, care.state.published.status))
     assert all(one == found[0] for one in found)
+
+
+def train(care: Care, days: range, exercises: list[dict[str, Any]] | None = None) -> None:
+    """Perfect sessions with settled mornings, and pain that goes."""
+    for day in days:
+        care.pass_time(at(day + 0.1))
+        done = performed(exercises if exercises is not None else care.prescription)
+        care.feed(session(at(day + 0.1), done, pain=1))
+        measures = [{"instrument": i, "value": v} for i, v in (("NPRS", 1), ("GROC", 4), ("PSFS", 9))]
+        care.feed(checkin(at(day + 0.9), morning=1.0, measures=measures))
+
+
+def test_a_hold_binds_until_it_is_lifted() -> None:
+    """Six weeks of perfect sessions under a clinician's hold prescribe nothing and raise nothing; resume ends it."""
+    care = start()
+    before = care.prescription
+    care.feed(decided(at(0.5), "hold", program_id="program-1"))
+    told = len(care.drafts)
+    train(care, range(1, 43, 2), before)
+    assert all(not one.prescription and not one.changes for one in care.adjustments)
+    assert all(not getattr(draft.data, "prescription", ()) for draft in care.drafts[told:])
+    care.feed(decided(at(43), "resume", program_id="program-1"))
+    assert care.programs[-1].status == "active"
+    assert care.prescription
+
+
+def test_what_a_clinician_takes_out_stays_out() -> None:
+    """Eight weeks of perfect sessions, phases on, never bring back what was removed, nor more days than allowed."""
+    care = start()
+    gone = care.prescription[1]["exercise_id"]
+    changes = {"remove_exercises": [gone], "sessions_per_week": 2}
+    care.feed(decided(at(0.5), "modify", program_id="program-1", changes=changes))
+    train(care, range(1, 57, 2))
+    assert care.state is not None
+    assert care.state.head.stands[0].phase_id != "GT1"
+    told = [one for draft in care.drafts for one in getattr(draft.data, "prescription", ())]
+    assert gone not in {one.exercise_id for one in told}
+    assert all((one.days_per_week or 0) <= 2 for one in told)
+
+
+@pytest.mark.parametrize("kind", ["refer", "discharge"])
+def test_who_left_care_gets_no_load_by_training_on(kind: str) -> None:
+    """Sessions after a referral or a discharge count as late, prescribe nothing and ask nobody."""
+    care = start()
+    before = care.prescription
+    care.feed(decided(at(0.5), kind, program_id="program-1"))
+    raised = len(care.raised)
+    train(care, range(1, 43, 2), before)
+    assert all(one.late and not one.prescription for one in care.adjustments)
+    assert len(care.raised) == raised
+    assert care.timers == {}
+
+
+def test_a_reclassified_program_goes_on_until_the_new_plan_and_then_follows_it() -> None:
+    """Reclassify closes what it answers; the planner's new version takes over, and the old condition never returns."""
+    care = start()
+    for day in (0.1, 2.1):
+        care.feed(session(at(day), performed(care.prescription), pain=8))
+    escalation = next(one for one in care.raised if one.reason == "adverse_response")
+    new = ["sacroiliac_joint_pain"]
+    care.feed(decided(at(3), "reclassify", escalation_id=escalation.escalation_id, conditions=new))
+    assert care.resolved[-1].resolution == "reclassify"
+    care.feed(changed(at(3.1), condition=new[0], version=2, program_id="program-1"))
+    train(care, range(4, 32, 2))
+    assert care.adjustments[-1].protocol.id == new[0]
+    assert care.state is not None
+    assert {one.condition_id for one in care.state.head.stands} == set(new)

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from services.progression.domain.packet import Packet, Tried, assemble, options_for
+from services.progression.domain.packet import Packet, Rival, Tried, assemble, options_for
 from shared.event.explanation import ProtocolRef
 from tests.support.care_course import Care, course_of, unchanged
 
@@ -29,9 +29,10 @@ def packet(care: Care = CARE) -> Packet:
         care.adequate,
         care.assessment(failed_open=True),
         care.verdict(),
-        (Tried("Single-leg bridge", "3 sets of 12", 1),),
+        (Tried("Single-leg bridge", "3 sets of 12", 1, True, 30, 28, 1000, 900),),
         care.modifiers,
         weeks=care.weeks,
+        rivals=(Rival("Deep gluteal syndrome", 0.35), Rival("Sacroiliac joint pain", 0.1)),
     )
 
 
@@ -46,12 +47,38 @@ def test_the_packet_tells_dose_response_and_what_was_ruled_out() -> None:
             "highest": "3 sets of 12",
             "highest_was_tolerated": True,
             "times_reduced": 1,
+            "sessions": 30,
+            "sessions_done": 28,
+            "prescribed": 1000,
+            "performed": 900,
+            "unit": "repetitions",
         }
     ]
     assert isinstance(evidence["rule_out"], list)
     assert len(evidence["rule_out"]) == 11
     assert isinstance(evidence["dose"], dict)
     assert evidence["dose"]["sessions_done"] == 36
+
+
+def test_the_packet_names_the_rivals_of_the_working_diagnosis() -> None:
+    """What else it may be stands beside the working diagnosis, with what spoke for it, the most probable first."""
+    found = packet()
+    assert found.evidence["rivals"] == [
+        {"condition": "Deep gluteal syndrome", "probability": 0.35},
+        {"condition": "Sacroiliac joint pain", "probability": 0.1},
+    ]
+    assert "Less probable at intake: deep gluteal syndrome 35%, sacroiliac joint pain 10%." in found.sbar.background
+
+
+def test_the_packet_tells_the_trend_of_pain_and_of_function() -> None:
+    """Both with their uncertainty."""
+    reports = unchanged(7) | {"VISA-G": [(4, 61), (8, 60), (12, 62)]}
+    evidence = packet(Care(baseline={"NPRS": 7.0, "PSFS": 4.0, "VISA-G": 60.0}, reports=reports)).evidence
+    assert isinstance(evidence["pain"], dict)
+    assert isinstance(evidence["function"], dict)
+    assert evidence["pain"]["trend_sd_per_week"]
+    assert evidence["function"]["instrument"] == "VISA-G"
+    assert evidence["function"]["sd_per_week"]
 
 
 def test_psychosocial_findings_are_in_the_assessment() -> None:

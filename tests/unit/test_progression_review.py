@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shared.decision import Numbering
 from shared.event.adjustment import GoalReached
 from tests.support.progression import Care, at, changed, checkin, decided, performed, planned, program, session
 
@@ -271,3 +272,43 @@ def test_a_mix_is_judged_by_the_course_that_the_planner_merged() -> None:
     assert failed.evidence["weeks"] == 16
     assert [one["measure"][:8] for one in failed.evidence["criteria"]].count("Oswestry") == 1
     assert failed.evidence["working_diagnosis"] == ["Sacroiliac joint pain", "Gluteal tendinopathy"]
+
+
+def test_a_report_that_changes_no_load_is_told_where_it_changes_the_response() -> None:
+    """The weekly report repeats the prescription in force under its number; the same report again tells nothing."""
+    care = start()
+    done = performed(care.prescription)
+    care.feed(session(at(0.1), done, pain=4))
+    before = care.prescription
+    care.pass_time(at(2))
+    told = len(care.drafts)
+    care.feed(checkin(at(2), measures=[{"instrument": "NPRS", "value": 4}]))
+    draft = next(one for one in care.drafts[told:] if one.data.event_type == "care.load.adjusted.v1")
+    adjustment = care.adjustments[-1]
+    assert draft.numbering is Numbering.CURRENT
+    assert adjustment.changes == ()
+    assert [one.model_dump() for one in adjustment.prescription] == before
+    assert [one.response.status for one in care.adjustments[-2:]] == ["insufficient_data", "on_track"]
+    told = len(care.adjustments)
+    care.feed(checkin(at(2.1), measures=[{"instrument": "PSFS", "value": 5}]))
+    assert len(care.adjustments) == told
+
+
+def test_the_response_carries_its_uncertainty_and_what_was_expected() -> None:
+    """Trend of pain and of function with their spread, the chance by the review, and the band of this week."""
+    intake = program()["intake"] | {
+        "measures": [{"instrument": "NPRS", "value": 6.0}, {"instrument": "VISA-G", "value": 50.0}]
+    }
+    care = start(intake=intake)
+    live(care, range(3), lambda week: 5.5 - week)
+    care.feed(checkin(at(21.5), measures=[{"instrument": "NPRS", "value": 3}, {"instrument": "VISA-G", "value": 60}]))
+    response = care.adjustments[-1].response
+    assert response.pain_trend_sd_per_week is not None
+    assert response.probability_by_review is not None
+    assert response.probability_of_meaningful_change is not None
+    assert response.probability_by_review >= response.probability_of_meaningful_change
+    assert response.expected_pain is not None
+    assert 0 <= response.expected_pain.lower < response.expected_pain.upper < 6
+    assert response.function_trend is not None
+    assert response.function_trend.instrument == "VISA-G"
+    assert response.function_trend.per_week > 0

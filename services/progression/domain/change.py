@@ -108,6 +108,19 @@ def expected_change(statistic: Statistic, course: Course, primary: str, week: in
     return None if baseline is None else baseline * (1 - rules.remaining_share) * reached
 
 
+def expected_pain(statistic: Statistic, course: Course, week: int) -> tuple[float, float] | None:
+    """Average pain of a week between which care goes as expected, lower and upper; None without a baseline.
+
+    Above it the course is slow; as far below the expected course it ends. Source: J-EXPECTED.
+    """
+    share = course.expected.slow_below_share
+    baseline = baseline_of(statistic, PAIN, course.non_response.baseline_within_weeks)
+    improvement = expected_change(statistic, course, PAIN, week)
+    if baseline is None or improvement is None:
+        return None
+    return round(max(0.0, baseline - (2 - share) * improvement), 2), round(baseline - share * improvement, 2)
+
+
 def missed_checkpoint(statistic: Statistic, course: Course, now: datetime) -> Checkpoint | None:
     """The latest checkpoint that has passed, if all of its measures are known and none is met."""
     passed = [c for c in course.checkpoints if c.week <= week_of(statistic, now)]

@@ -30,6 +30,10 @@ def mixes_of(turn: Turn) -> tuple[Mix, ...]:
 
 def restrictions(turn: Turn) -> Case:
     """All that excludes exercises with every condition in the phase in which it stands."""
+    return turn.case(lambda: _restrictions(turn))
+
+
+def _restrictions(turn: Turn) -> Case:
     stands = {stand.condition_id: stand for stand in turn.s.stands}
     phases = {}
     for protocol in turn.treated:
@@ -44,6 +48,7 @@ def restrictions(turn: Turn) -> Case:
         equipment=frozenset(turn.book.equipment if turn.book else ()),
         removed=frozenset(turn.s.stopped_exercises),
         start=turn.protocols.start_program if is_start_program(turn) else None,
+        activities=turn.book.payload().intake.activity_goals if turn.book else None,
     )
 
 
@@ -88,6 +93,17 @@ def highest_effort_rpe(turn: Turn, dose: Dose) -> float:
     rule, cap = turn.dose_rule(dose.exercise_id), effort_cap_rpe(turn)
     highest = rule.rpe.high if rule is not None else dose.target_rpe
     return highest if cap is None else min(highest, cap)
+
+
+def load_may_rise(turn: Turn, dose: Dose) -> bool:
+    """Whether weight or level leaves room above a dose: the axis that waits, before a variant or none is left."""
+    book, exercise = turn.book, turn.protocols.exercises.exercises.get(dose.exercise_id)
+    if dose.load_kg is not None and book is not None:
+        steps = book.load_steps_kg.get(dose.equipment or "none", ())
+        return not steps or steps[-1] > dose.load_kg
+    if dose.load_level is not None and exercise is not None:
+        return not exercise.level_labels or dose.load_level < len(exercise.level_labels) - 1
+    return False
 
 
 def longest_hold_s(turn: Turn, exercise: Exercise | None) -> float | None:
@@ -162,8 +178,8 @@ def is_barred(turn: Turn, exercise: Exercise) -> bool:
 
 
 def named_first(turn: Turn) -> Sequence[str]:
-    """Exercises that a mix or a modifier puts before the condition's own."""
-    rules: tuple[Mix | Modifier, ...] = (*mixes_of(turn), *modifiers_of(turn))
+    """Exercises that a modifier or a mix puts before the condition's own."""
+    rules: tuple[Mix | Modifier, ...] = (*modifiers_of(turn), *mixes_of(turn))
     return list(dict.fromkeys(exercise_id for rule in rules for exercise_id in rule.first))
 
 

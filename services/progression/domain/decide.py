@@ -131,7 +131,14 @@ def _program(state: State, arrival: Arrival, context: Context) -> Decision[State
     if published.program_id == data.program_id:
         published = replace(published, version=max(published.version, data.version), status=data.status)
     else:
-        published = replace(published, program_id=data.program_id, version=data.version, status=data.status, goals=())
+        published = replace(
+            published,
+            program_id=data.program_id,
+            version=data.version,
+            status=data.status,
+            goals=(),
+            response=None,
+        )
     state = replace(state, books=books, published=published)
     fact = ProgramFact(arrival.id, arrival.time, data.program_id, data.version, data.status)
     return _take(state, [_within(state, fact)], context)

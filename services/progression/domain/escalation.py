@@ -10,6 +10,7 @@ from services.progression.domain.turn import Turn, with_open, worse
 from shared.event.envelope import derive_id
 from shared.event.escalation import EscalationReason
 from shared.event.vocabulary import URGENCIES, Urgency, vocabulary
+from shared.protocol.ceiling import at_least
 from shared.protocol.progression import ProgressionRules
 
 EVIDENCE_LIMIT = 12
@@ -172,7 +173,7 @@ def respond_by(escalation: Escalation, rules: ProgressionRules) -> datetime:
 def flag_urgency(symptom: str, rules: ProgressionRules) -> Urgency | None:
     """How urgent a symptom is as a red flag; None where it is none."""
     flag = vocabulary().red_flags.get(symptom)
-    return flag.urgency if flag else rules.symptom_flags.urgency.get(symptom)
+    return flag.urgency if flag else at_least(symptom, rules.symptom_flags.urgency.get(symptom))
 
 
 def flag_label(flag: str) -> str:

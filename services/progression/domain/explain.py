@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import structs
 
 from services.progression.domain import packet
+from services.progression.domain.basis import basis_of, basis_of_escalation, basis_of_status
 from services.progression.domain.book import Book, Dose
 from services.progression.domain.escalation import respond_by
 from services.progression.domain.load import reduce_volume, space_out, spacing_hours
@@ -12,7 +13,7 @@ from services.progression.domain.response import Assessment
 from services.progression.domain.review import adherence_of_course, assessment_now, turn_at, verdict_now
 from services.progression.domain.state import Escalation, ReachedNote, Snapshot
 from services.progression.domain.statistic import week_of
-from services.progression.domain.turn import Adjusted, LoadChange, Rewritten, Turn
+from services.progression.domain.turn import Adjusted, Ground, LoadChange, Rewritten, Turn
 from shared.event.adjustment import Change, GoalReached, LoadAdjusted
 from shared.event.escalation import EscalationRaised, EscalationReason, Option, Sbar
 from shared.event.program import PrescribedExercise, Prescription, ProgramChanged
@@ -69,10 +70,11 @@ def adjustment_of(said: Adjusted, protocols: Protocols, subject: str) -> LoadAdj
         rationale=" ".join(dict.fromkeys(one for one in rationale if one)),
         references=_references([*said.rules, assessment.rule, *assessment.references], protocols),
         turning_point=said.turning_point or assessment.turning_point,
+        basis=basis_of(said, assessment, protocols, subject),
     )
 
 
-def changed_program(said: Rewritten, version: int, protocols: Protocols) -> ProgramChanged:
+def changed_program(said: Rewritten, version: int, protocols: Protocols, subject: str) -> ProgramChanged:
     """One `program.changed` by progression: held, resumed or ended."""
     planned = said.book.payload()
     s = said.snapshot
@@ -87,6 +89,8 @@ def changed_program(said: Rewritten, version: int, protocols: Protocols) -> Prog
         "status": said.status,
         "reason": said.reason,
         "rationale": said.reason,
+        "turning_point": None,
+        "basis": basis_of_status(said, protocols, subject),
         "prescription_seq": 0,
         "prescription": prescription_of(s, said.book, protocols) if said.status == "active" else (),
         "schedule": schedule,
@@ -108,7 +112,13 @@ def reached_goal(note: ReachedNote, program_id: str) -> GoalReached:
 
 
 def raised(
-    one: Escalation, escalation_id: str, s: Snapshot, book: Book | None, protocols: Protocols, subject: str
+    one: Escalation,
+    escalation_id: str,
+    s: Snapshot,
+    book: Book | None,
+    protocols: Protocols,
+    subject: str,
+    ground: Ground | None = None,
 ) -> EscalationRaised:
     """One `escalation.raised`, with the values that the decision read."""
     at = max(one.updated_at, one.raised_at)
@@ -131,6 +141,7 @@ def raised(
         evidence=evidence,
         respond_by=respond_by(one, protocols.progression),
         holds_program=one.holds,
+        basis=basis_of_escalation(one, s, ground, protocols, subject),
     )
 
 
@@ -150,6 +161,16 @@ def _packet(turn: Turn, book: Book, assessment: Assessment) -> packet.Packet | N
         _tried(turn, book),
         book.modifiers,
         weeks=week_of(s.statistic, turn.at),
+        rivals=_rivals(turn, book),
+    )
+
+
+def _rivals(turn: Turn, book: Book) -> tuple[packet.Rival, ...]:
+    conditions = turn.protocols.conditions
+    return tuple(
+        packet.Rival(conditions[one.condition_id].name, one.probability)
+        for one in sorted(book.payload().rivals, key=lambda rival: (-rival.probability, rival.condition_id))
+        if one.condition_id in conditions and one.condition_id not in book.conditions
     )
 
 
@@ -168,6 +189,11 @@ def _tried(turn: Turn, book: Book) -> tuple[packet.Tried, ...]:
                 dose_words(dose) if dose else "never shown to be tolerated",
                 tried.times_reduced if tried else 0,
                 highest is not None,
+                tried.sessions if tried else 0,
+                tried.sessions_done if tried else 0,
+                tried.prescribed if tried else 0.0,
+                tried.performed if tried else 0.0,
+                "seconds" if dose is not None and dose.hold_s is not None else "repetitions",
             )
         )
     return tuple(found)

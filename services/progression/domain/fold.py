@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from services.progression.domain.envelope import hold_back
 from services.progression.domain.fact import CheckinFact, DecisionFact, Fact, FlagFact, ProgramFact, SessionFact, order
 from services.progression.domain.review import assessment_now, turn_at
 from services.progression.domain.schedule import next_due, tick
 from services.progression.domain.state import Closed, Escalation, KnownEscalation, Left, Snapshot, State
 from services.progression.domain.step import apply, count_late
 from services.progression.domain.tolerance import note_tolerance
-from services.progression.domain.turn import Output, Turn
+from services.progression.domain.turn import Ground, Output, Turn
 from shared.protocol.library import Protocols
 
 WINDOW_LIMIT = 256
@@ -27,10 +28,11 @@ LEFT_LIMIT = 4
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """An escalation with the snapshot of the step that raised it, or added to it."""
+    """An escalation with the snapshot of the step that raised it, or added to it, and what that step began with."""
 
     escalation: Escalation
     snapshot: Snapshot
+    ground: Ground | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,8 @@ class Heard:
         self.left: dict[str, Snapshot] = {}
         """Programs that another one replaced, as they last stood."""
 
-    def listen(self, before: Snapshot, after: Snapshot) -> None:
+    def listen(self, turn: Turn, after: Snapshot) -> None:
+        before = turn.before
         if before.program_id is not None and before.program_id != after.program_id:
             self.left[before.program_id] = before
         if after.open is before.open:
@@ -151,7 +154,7 @@ class Heard:
                 self.passed.append(Passed(self._moment_of(one, before), closed))
         for one in after.open:
             if before.escalation(one.reason) != one:
-                self.moments[one.reason] = Moment(one, after)
+                self.moments[one.reason] = Moment(one, after, turn.ground)
 
     def _moment_of(self, one: Escalation, before: Snapshot) -> Moment:
         moment = self.moments.get(one.reason)
@@ -169,10 +172,10 @@ def _run(
     outputs: list[Output] = []
     for fact in facts:
         s = _advance(s, fact.time, state, protocols, subject, heard, outputs)
-        turn = Turn(s, state.books, protocols, subject, fact.time, fact.id)
+        turn = Turn(s, state.books, protocols, subject, fact.time, fact.id, fact)
         apply(turn, fact)
         clock = fact.time if s.clock is None else max(s.clock, fact.time)
-        s = _end(turn, s, heard, outputs, clock=clock)
+        s = _end(turn, s, fact, heard, outputs, clock=clock)
     return s, outputs
 
 
@@ -194,14 +197,17 @@ def _advance(
         at, kind = due
         turn = Turn(s, state.books, protocols, subject, at, f"{kind}:{at.isoformat()}")
         tick(turn, kind)
-        s = _end(turn, s, heard, outputs, clock=at, ticked=at)
+        s = _end(turn, s, None, heard, outputs, clock=at, ticked=at)
     return s
 
 
-def _end(turn: Turn, before: Snapshot, heard: Heard, outputs: list[Output], **clocks: datetime) -> Snapshot:
+def _end(
+    turn: Turn, before: Snapshot, fact: Fact | None, heard: Heard, outputs: list[Output], **clocks: datetime
+) -> Snapshot:
+    hold_back(turn, before, fact)
     note_tolerance(turn, before)
     after: Snapshot = replace(turn.s, **clocks)
-    heard.listen(before, after)
+    heard.listen(turn, after)
     outputs.extend(turn.outputs)
     return after
 

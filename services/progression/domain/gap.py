@@ -40,9 +40,8 @@ def lighten_for_gap(turn: Turn) -> None:
         if beyond < 1:
             lighten_all(turn, beyond, "P18", words)
     else:
-        before_gap = {track.dose.exercise_id: track for track in gap.tracks}
-        turn.set(tracks=tuple(before_gap.get(track.dose.exercise_id, track) for track in turn.s.tracks))
-        lighten_all(turn, rule.load_factor, "P18", words, levels_back=rule.steps_back)
+        before_gap = {track.dose.exercise_id: track.dose for track in gap.tracks}
+        lighten_all(turn, rule.load_factor, "P18", words, levels_back=rule.steps_back, measured_from=before_gap)
         if any(one.phases_back for one in rules.gap.steps[reached : gap.step]):
             retreat(turn, "P18")
     turn.say("P18", words)

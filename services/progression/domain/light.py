@@ -2,22 +2,17 @@
 
 from services.progression.domain.fact import Performed, SessionFact
 from services.progression.domain.load import Light
+from services.progression.domain.state import Note
 from services.progression.domain.trend import is_rising
-from services.progression.domain.turn import Turn
+from services.progression.domain.turn import PainLimits, Turn
 
 
-def strictest_limits(turn: Turn) -> tuple[float, float, float, frozenset[str]]:
+def strictest_limits(turn: Turn) -> PainLimits:
     """Pain that may progress, pain that is allowed, rise by the morning, symptoms that count as red.
 
     In a mix each condition has its rule and the stricter one holds. Source: P02-P06, DOMINANCE.
     """
-    rules = [protocol.course.pain for protocol in turn.treated]
-    return (
-        min(rule.progress_at_most for rule in rules),
-        min(rule.allowed_at_most for rule in rules),
-        min(rule.morning_rise_at_most for rule in rules),
-        frozenset(symptom for rule in rules for symptom in rule.regress_symptoms),
-    )
+    return turn.pain_limits
 
 
 def light_of(turn: Turn, pain_nprs: float, symptoms: tuple[str, ...]) -> Light:
@@ -54,6 +49,14 @@ def obstacle(turn: Turn) -> tuple[str, str] | None:
 def is_lighter_week(turn: Turn) -> bool:
     """A deload or the days after a flare: nothing rises and nothing new comes. Source: P13, P15."""
     return turn.s.relief is not None and turn.at < turn.s.relief.until
+
+
+def usual_morning(turn: Turn, note: Note) -> float:
+    """What the morning after a session is compared with: the pain before it, else the last morning's. Source: P01."""
+    if note.pain_before is not None:
+        return note.pain_before
+    earlier = [n.morning_nprs for n in turn.s.notes if n.time < note.time and n.morning_nprs is not None]
+    return earlier[-1] if earlier else min(note.pain_nprs, strictest_limits(turn)[0])
 
 
 def exercise_light(turn: Turn, fact: SessionFact, performed: Performed, light: Light) -> Light:

@@ -1,19 +1,21 @@
 """How one exercise's load rises, holds and falls: double progression within caps, one axis at a time."""
 
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from services.progression.domain.book import Book, Dose
 from services.progression.domain.fact import Performed
+from shared.protocol import ceiling
 from shared.protocol.exercise import Exercise
 from shared.protocol.program import PhaseExercise, Range
 from shared.protocol.progression import ProgressionRules
 
 Light = Literal["green", "amber", "red"]
 MARK_LIMIT = 16
+_Amount = TypeVar("_Amount", int | None, float | None)
 
 
 class DoseMark(Struct, frozen=True, omit_defaults=True, array_like=True):
@@ -135,6 +137,11 @@ def raise_within_range(
     return Step(raised, "P08", what)
 
 
+def is_within_week(track: Track, dose: Dose, now: datetime, rules: ProgressionRules) -> bool:
+    """Whether another volume stays within what a week may add. Source: P11."""
+    return volume_of(dose) <= _week_ago(track, now).volume * (1 + rules.cap.per_week) + 1e-9
+
+
 def raise_load(
     track: Track, span: Span, exercise: Exercise, book: Book, now: datetime, rules: ProgressionRules
 ) -> Step | None:
@@ -222,6 +229,19 @@ def lighten(dose: Dose, factor: float, book: Book, *, levels_back: int = 0) -> D
     return dose
 
 
+def no_harder(dose: Dose, than: Dose) -> Dose:
+    """The dose, with nothing of it above another one of the same exercise."""
+    return replace(
+        dose,
+        sets=min(dose.sets, than.sets),
+        reps=min(dose.reps, than.reps),
+        hold_s=_least(dose.hold_s, than.hold_s),
+        load_kg=_least(dose.load_kg, than.load_kg),
+        load_level=_least(dose.load_level, than.load_level),
+        target_rpe=min(dose.target_rpe, than.target_rpe),
+    )
+
+
 def scale(dose: Dose, factor: float, book: Book) -> Dose:
     """A clinician's factor on the load; upward only where kilograms or repetitions can follow it."""
     if factor < 1:
@@ -251,13 +271,17 @@ def space_out(dose: Dose, exercise: Exercise | None, rules: ProgressionRules) ->
 
 
 def spacing_hours(dose: Dose, exercise: Exercise | None, rules: ProgressionRules) -> int | None:
-    """Hours to leave between two days with this exercise, where its tendon needs them. Source: P12."""
+    """Hours to leave between two days with this exercise, where its tendon needs them: the envelope's at least.
+
+    Source: P12.
+    """
     if exercise is None:
         return None
     if exercise.kind == "energy_storage":
-        return rules.spacing.energy_storage_hours
-    if exercise.kind == "isotonic" and exercise.loads and dose.target_rpe >= rules.spacing.heavy_from_rpe:
-        return rules.spacing.heavy_hours
+        return max(rules.spacing.energy_storage_hours, ceiling.ENERGY_STORAGE_HOURS)
+    heavy_from_rpe = min(rules.spacing.heavy_from_rpe, ceiling.HEAVY_FROM_RPE)
+    if exercise.kind == "isotonic" and exercise.loads and dose.target_rpe >= heavy_from_rpe:
+        return max(rules.spacing.heavy_hours, ceiling.HEAVY_HOURS)
     return None
 
 
@@ -294,3 +318,7 @@ def _lower_kg(load_kg: float, factor: float, steps: tuple[float, ...]) -> float 
         return None
     within = [step for step in below if step <= load_kg * factor + 1e-9]
     return max(within) if within else min(below)
+
+
+def _least(one: _Amount, other: _Amount) -> _Amount:
+    return one if one is None or other is None else min(one, other)

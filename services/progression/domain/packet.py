@@ -5,7 +5,7 @@ surgery never comes by itself. Source: F.* and N.* of the condition, RULEOUT.
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -32,6 +32,19 @@ class Tried(msgspec.Struct, frozen=True):
     """By symptoms."""
     highest_was_tolerated: bool = True
     """False: the dose prescribed now, which no good session with its morning has shown to be tolerated."""
+    sessions: int = 0
+    """Reported while it was prescribed."""
+    sessions_done: int = 0
+    prescribed: float = 0.0
+    performed: float = 0.0
+    unit: Literal["repetitions", "seconds"] = "repetitions"
+
+
+class Rival(msgspec.Struct, frozen=True):
+    """Another diagnosis that was less probable when the program was planned."""
+
+    name: str
+    probability: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +69,17 @@ def assemble(
     modifiers: tuple[str, ...],
     *,
     weeks: int,
+    rivals: tuple[Rival, ...] = (),
 ) -> Packet:
     """The packet; equal arguments give equal bytes. `condition_names` and `courses` in the program's order.
 
     `weeks`: of the course that is judged; `adherence` is of it, too.
     """
     return Packet(
-        sbar=_sbar(condition_names, weeks, adherence, adequate, verdict),
+        sbar=_sbar(condition_names, weeks, adherence, adequate, verdict, rivals),
         options=options_for(courses, assessment.response.week, modifiers),
         evidence=_evidence(
-            condition_names, weeks, protocols, statistic, adherence, adequate, assessment, verdict, tried
+            condition_names, weeks, protocols, statistic, adherence, adequate, assessment, verdict, tried, rivals
         ),
     )
 
@@ -94,6 +108,7 @@ def _sbar(
     adherence: AdherenceFigures,
     adequate: AdequateCourse,
     verdict: Verdict,
+    rivals: tuple[Rival, ...],
 ) -> Sbar:
     diagnosis = " and ".join(names).lower()
     found = [item for item in verdict.rule_out if item.result == "found"]
@@ -101,7 +116,7 @@ def _sbar(
     other = "".join(f" {item.statement}: {item.detail}" for item in found)
     return Sbar(
         situation=f"After {weeks} weeks, exercise care for {diagnosis} has not helped by what matters to patients.",
-        background=f"Working diagnosis: {diagnosis}. {adherence.sessions_done} sessions were done of "
+        background=f"Working diagnosis: {diagnosis}.{_rivals(rivals)} {adherence.sessions_done} sessions were done of "
         f"{adherence.sessions_due} due{_percent(adherence.adherence)}, in {adherence.weeks_active} weeks; the "
         f"adequate course is {adequate.min_sessions} sessions over {adequate.min_weeks} weeks.{_effort(verdict)}",
         assessment=f"{verdict.because}{other}",
@@ -121,6 +136,7 @@ def _evidence(
     assessment: Assessment,
     verdict: Verdict,
     tried: tuple[Tried, ...],
+    rivals: tuple[Rival, ...],
 ) -> dict[str, Json]:
     response = assessment.response
     dose = verdict.dose
@@ -129,6 +145,7 @@ def _evidence(
         "rule": verdict.rule,
         "weeks": weeks,
         "working_diagnosis": list(names),
+        "rivals": [{"condition": rival.name, "probability": rival.probability} for rival in rivals],
         "protocols": [{"id": ref.id, "version": ref.version} for ref in protocols],
         "dose": {
             "sessions_done": adherence.sessions_done,
@@ -154,8 +171,10 @@ def _evidence(
             "improvement_points": assessment.pain_change_points,
             "expected_improvement_points": assessment.expected_change_points,
             "probability_of_meaningful_change": response.probability_of_meaningful_change,
+            "trend_sd_per_week": response.pain_trend_sd_per_week,
             "in_sessions_by_week": [[s.week, round(s.pain_mean, 2)] for s in statistic.sessions],
         },
+        "function": None if response.function_trend is None else response.function_trend.model_dump(mode="json"),
         "measures": [_measure(series) for series in statistic.series],
         "criteria": [
             {
@@ -174,6 +193,11 @@ def _evidence(
                 "highest": t.highest,
                 "highest_was_tolerated": t.highest_was_tolerated,
                 "times_reduced": t.times_reduced,
+                "sessions": t.sessions,
+                "sessions_done": t.sessions_done,
+                "prescribed": round(t.prescribed),
+                "performed": round(t.performed),
+                "unit": t.unit,
             }
             for t in tried
         ],
@@ -195,6 +219,14 @@ def _measure(series: Series) -> dict[str, Json]:
         "reports": series.moments.n,
         "by_week": [[w.week, round(w.mean, 2)] for w in series.weeks],
     }
+
+
+def _rivals(rivals: tuple[Rival, ...]) -> str:
+    """Every other diagnosis with what spoke for it at intake, the most probable first."""
+    if not rivals:
+        return ""
+    told = ", ".join(f"{rival.name.lower()} {rival.probability:.0%}" for rival in rivals)
+    return f" Less probable at intake: {told}."
 
 
 def _percent(share: float | None) -> str:

@@ -22,6 +22,8 @@ from services.progression.domain.statistic import (
 from shared.event.vocabulary import vocabulary
 from shared.protocol.course import Course, TrendRules
 
+_PAIN_RANGE = 10  # points of NPRS, in which the rules of the trend are written
+
 
 class PainTrend(msgspec.Struct, frozen=True):
     """Points of NPRS; negative slopes are better. None: too little is known."""
@@ -29,31 +31,77 @@ class PainTrend(msgspec.Struct, frozen=True):
     slope_per_week: float | None
     recent_slope_per_week: float | None
     probability_of_meaningful_change: float | None
+    slope_sd_per_week: float | None = None
+    probability_by_review: float | None = None
+
+
+class FunctionTrend(msgspec.Struct, frozen=True):
+    """The condition's own measure, in its points and direction."""
+
+    slope_per_week: float
+    slope_sd_per_week: float
+    probability_of_meaningful_change: float | None
 
 
 class _Line(msgspec.Struct, frozen=True):
-    """Posterior of level (at x = 0) and slope."""
+    """Posterior of a straight line: its level at the points' centre, and its slope, which are independent."""
 
-    level: float
-    level_variance: float
+    centre: float
+    middle: float
+    middle_variance: float
     slope: float
+    slope_variance: float
+
+    def at(self, x: float) -> tuple[float, float]:
+        """Level and its variance at one time, in weeks from x = 0."""
+        away = x - self.centre
+        return self.middle + self.slope * away, self.middle_variance + away * away * self.slope_variance
 
 
-def pain_trend(statistic: Statistic, course: Course) -> PainTrend:
-    """The trend by the newest report; it is not drawn out beyond it."""
+def pain_trend(statistic: Statistic, course: Course, review_week: int | None = None) -> PainTrend:
+    """The trend by the newest report; only the probability by the review is drawn out beyond it."""
     rules = course.trend
     series = statistic.of(PAIN)
     if series is None or series.last is None:
-        return PainTrend(_session_slope(statistic, rules), None, None)
+        found = _session_slope(statistic, rules)
+        return PainTrend(None if found is None else _points(found.slope), None, None, _sd(found))
     baseline = baseline_of(statistic, PAIN, course.non_response.baseline_within_weeks)
     recent = tuple(w for w in series.weeks if w.week > series.weeks[-1].week - rules.recent_weeks)
     now = _line(((w.week - recent[-1].week, w.mean) for w in recent), rules)
     only_baseline = series.baseline is None and series.previous is None
+    line = _line_of_all(series, rules)
+    known = None if baseline is None or only_baseline else baseline
+    ahead = None if review_week is None else max(0, review_week - recent[-1].week)
     return PainTrend(
-        _slope(series, rules),
-        now.slope if len(recent) > 1 else None,
-        None if baseline is None or only_baseline else round(_probability(baseline, now, rules), 4),
+        None if line is None else _points(line.slope),
+        _points(now.slope) if len(recent) > 1 else None,
+        None if known is None else round(_probability(known, now.at(0.0), rules), 4),
+        _sd(line),
+        None if known is None or ahead is None else round(_probability(known, now.at(ahead), rules), 4),
     )
+
+
+def function_trend(statistic: Statistic, course: Course, instrument: str) -> FunctionTrend | None:
+    """Of the condition's own measure; None with fewer than two reports, the baseline included.
+
+    What is assumed of pain before the first report is assumed in shares of the instrument's range. Source: J-TREND.
+    """
+    measure, rules, series = vocabulary().instruments[instrument], course.trend, statistic.of(instrument)
+    scale = (measure.maximum - measure.minimum) / _PAIN_RANGE
+    line = None if series is None else _line_of_all(series, rules, measure.minimum, scale)
+    if series is None or line is None:
+        return None
+    baseline = baseline_of(statistic, instrument, course.non_response.baseline_within_weeks)
+    probability = None
+    if measure.mic_points is not None and baseline is not None and series.last is not None and series.weeks:
+        recent = tuple(w for w in series.weeks if w.week > series.weeks[-1].week - rules.recent_weeks)
+        now = _line(((w.week - recent[-1].week, (w.mean - measure.minimum) / scale) for w in recent), rules)
+        before, uncertain = _line([(0.0, (baseline - measure.minimum) / scale)], rules).at(0.0)
+        level, variance = now.at(0.0)
+        gained = before - level if measure.lower_is_better else level - before
+        if series.baseline is not None or series.previous is not None:
+            probability = round(_above(gained - measure.mic_points / scale, uncertain + variance), 4)
+    return FunctionTrend(_points(line.slope * scale), round(sqrt(line.slope_variance) * scale, 4), probability)
 
 
 def meaningful_points(baseline: float, rules: TrendRules) -> float:
@@ -76,39 +124,54 @@ def probability_of_rating(statistic: Statistic, course: Course, instrument: str)
         return None
     recent = tuple(w for w in series.weeks if w.week > series.weeks[-1].week - rules.recent_weeks)
     # A rating starts from no change, not from the level of pain that patients begin with.
-    now = _line(((w.week - recent[-1].week, w.mean) for w in recent), rules, mean=0.0)
-    return round(0.5 * (1 + erf((now.level - points) / sqrt(2 * now.level_variance))), 4)
+    level, variance = _line(((w.week - recent[-1].week, w.mean) for w in recent), rules, mean=0.0).at(0.0)
+    return round(_above(level - points, variance), 4)
 
 
-def _probability(baseline: float, now: _Line, rules: TrendRules) -> float:
-    before = _line([(0.0, baseline)], rules)
-    improvement = before.level - now.level - meaningful_points(baseline, rules)
-    return 0.5 * (1 + erf(improvement / sqrt(2 * (before.level_variance + now.level_variance))))
+def _probability(baseline: float, then: tuple[float, float], rules: TrendRules) -> float:
+    """That the true level by then lies below the true baseline by what matters."""
+    level, variance = then
+    before, uncertain = _line([(0.0, baseline)], rules).at(0.0)
+    return _above(before - level - meaningful_points(baseline, rules), uncertain + variance)
 
 
-def _slope(series: Series, rules: TrendRules) -> float | None:
-    """Over all reports; the intake's baseline counts as a report at the start."""
+def _above(mean: float, variance: float) -> float:
+    """That a normal quantity is positive."""
+    return 0.5 * (1 + erf(mean / sqrt(2 * variance)))
+
+
+def _line_of_all(series: Series, rules: TrendRules, origin: float = 0.0, scale: float = 1.0) -> _Line | None:
+    """Over all reports, in shares of a scale; the intake's baseline counts as a report at the start."""
     m = series.moments
     n = m.n + (series.baseline is not None)
     if n < 2:
         return None
-    line = _posterior(
+    total_x = m.x / MINUTES_PER_WEEK
+    total_y = m.y / 1000 + (series.baseline or 0.0)
+    return _posterior(
         n,
-        m.x / MINUTES_PER_WEEK,
+        total_x,
         m.xx / MINUTES_PER_WEEK**2,
-        m.y / 1000 + (series.baseline or 0.0),
-        m.xy / (1000 * MINUTES_PER_WEEK),
+        (total_y - n * origin) / scale,
+        (m.xy / (1000 * MINUTES_PER_WEEK) - total_x * origin) / scale,
         rules,
         rules.level_mean_points,
     )
-    return line.slope
 
 
-def _session_slope(statistic: Statistic, rules: TrendRules) -> float | None:
+def _session_slope(statistic: Statistic, rules: TrendRules) -> _Line | None:
     weeks = statistic.sessions
     if len(weeks) < 2:
         return None
-    return _line(((w.week - weeks[-1].week, w.pain_mean) for w in weeks), rules).slope
+    return _line(((w.week - weeks[-1].week, w.pain_mean) for w in weeks), rules)
+
+
+def _points(slope: float) -> float:
+    return round(slope, 4) + 0.0  # no negative zero
+
+
+def _sd(line: _Line | None) -> float | None:
+    return None if line is None else round(sqrt(line.slope_variance), 4)
 
 
 def _line(points: Iterable[tuple[float, float]], rules: TrendRules, mean: float | None = None) -> _Line:
@@ -125,9 +188,4 @@ def _posterior(n: int, x: float, xx: float, y: float, xy: float, rules: TrendRul
     slope_precision = 1 / rules.slope_sd_per_week**2 + (xx - x * x / n) * error
     level = (mean / rules.level_sd_points**2 + y * error) / level_precision
     slope = (xy - x * y / n) * error / slope_precision
-    centre = x / n
-    return _Line(
-        level - slope * centre,
-        1 / level_precision + centre * centre / slope_precision,
-        round(slope, 4) + 0.0,  # no negative zero
-    )
+    return _Line(x / n, level, 1 / level_precision, slope, 1 / slope_precision)

@@ -1,12 +1,19 @@
 """What a session and its next morning do to the load of each exercise."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from msgspec.structs import replace
 
 from services.progression.domain import load
 from services.progression.domain.book import Dose
-from services.progression.domain.circumstance import effort_cap_rpe, highest_effort_rpe, longest_hold_s, may_progress
+from services.progression.domain.circumstance import (
+    effort_cap_rpe,
+    highest_effort_rpe,
+    load_may_rise,
+    longest_hold_s,
+    may_progress,
+)
 from services.progression.domain.fact import Performed, SessionFact
 from services.progression.domain.light import exercise_light, obstacle, pain_words, strictest_limits
 from services.progression.domain.load import Light, Span, Track
@@ -86,14 +93,23 @@ def expire(turn: Turn, rule: str, because: str) -> None:
         turn.keep(exercise_id, rule, because)
 
 
-def lighten_all(turn: Turn, factor: float, rule: str, because: str, *, levels_back: int = 0) -> None:
-    """Takes load off every exercise."""
+def lighten_all(
+    turn: Turn,
+    factor: float,
+    rule: str,
+    because: str,
+    *,
+    levels_back: int = 0,
+    measured_from: Mapping[str, Dose] | None = None,
+) -> None:
+    """Takes load off every exercise: off its dose now, or an earlier one; nothing of it ends harder than now."""
     book = turn.book
     if book is None:
         return
     tracks = []
     for track in turn.s.tracks:
-        lighter = load.lighten(track.dose, factor, book, levels_back=levels_back)
+        earlier = (measured_from or {}).get(track.dose.exercise_id, track.dose)
+        lighter = load.no_harder(load.lighten(earlier, factor, book, levels_back=levels_back), track.dose)
         kind: ChangeKind = "regress" if lighter != track.dose else "hold"
         turn.change(track.dose.exercise_id, kind, track.dose, lighter, rule, because)
         tracks.append(load.mark(replace(track, dose=lighter, at_top=0), turn.at))
@@ -153,9 +169,11 @@ def _climb(turn: Turn, track: Track) -> None:
     if scheme is not None:
         sets, reps = scheme
         if reps < track.dose.reps or (reps == track.dose.reps and sets > track.dose.sets):
-            _give(
-                turn, track, replace(track.dose, sets=sets, reps=reps), "P09", "the next step of heavy slow resistance"
-            )
+            following = replace(track.dose, sets=sets, reps=reps)
+            if load.is_within_week(track, following, turn.at, rules):
+                _give(turn, track, following, "P09", "the next step of heavy slow resistance")
+            else:
+                turn.keep(track.dose.exercise_id, "P11", "This week's rise is used up, so it stays as it is.")
             return
         span = Span(track.dose.reps, track.dose.reps, track.dose.hold_s, track.dose.hold_s)
     if not load.is_at_top(track.dose, span):
@@ -177,7 +195,7 @@ def _climb(turn: Turn, track: Track) -> None:
         _give(turn, track, step.dose, step.rule, step.what)
         return
     turn.put(replace(track, at_top=at_top))
-    harder = None if _load_may_still_rise(turn, track) else variant_of(turn, track, up=True)
+    harder = None if load_may_rise(turn, track.dose) else variant_of(turn, track, up=True)
     if harder is None:
         held = replace(track, at_top=at_top)
         _ask_more_effort(turn, held, "No further step is allowed in this phase now, so it stays.")
@@ -216,18 +234,6 @@ def _give(turn: Turn, track: Track, dose: Dose, rule: str, what: str) -> None:
         track.dose.exercise_id, "progress", track.dose, dose, rule, f"Well tolerated, and a good next morning: {what}."
     )
     turn.put(load.mark(replace(track, dose=dose, at_top=0), turn.at))
-
-
-def _load_may_still_rise(turn: Turn, track: Track) -> bool:
-    """Whether load is the axis that waits, so that no variant changes in its place."""
-    dose, book = track.dose, turn.book
-    exercise = turn.protocols.exercises.exercises.get(dose.exercise_id)
-    if dose.load_kg is not None and book is not None:
-        steps = book.load_steps_kg.get(dose.equipment or "none", ())
-        return not steps or steps[-1] > dose.load_kg
-    if dose.load_level is not None and exercise is not None:
-        return not exercise.level_labels or dose.load_level < len(exercise.level_labels) - 1
-    return False
 
 
 def _scheme_row(turn: Turn, track: Track) -> tuple[int, int] | None:

@@ -15,6 +15,7 @@ from services.progression.domain.state import (
     Snapshot,
     State,
     Status,
+    Told,
 )
 from services.progression.domain.turn import Adjusted, Output, Rewritten, worse
 from shared.decision import Draft, Numbering
@@ -32,17 +33,21 @@ def publish(folded: Folded, arrived: set[str], protocols: Protocols, subject: st
     status, version = published.status, published.version
     for output, repeated in _chosen(folded, arrived):
         if isinstance(output, Rewritten):
-            drafts.append(_rewritten(output, version, protocols, repeated))
+            drafts.append(_rewritten(output, version, protocols, subject, repeated))
             version, status = version + 1, output.status
         else:
-            draft = _adjusted(output, protocols, subject, repeated)
-            if draft is not None:
+            draft = _adjusted(output, protocols, subject, repeated, folded.again)
+            told = _response_of(draft)
+            if draft is not None and (output.is_news or repeated or told != published.response):
                 drafts.append(draft)
+                published = replace(published, response=told)
+                if _prescribes(output) and status in ("held", "ended"):
+                    status = "active"  # a late session prescribed: the planner's hold that came after it is told again
     wanted = _status(state.head)
     if wanted != status and wanted in ("active", "held", "ended") and status not in ("none", "proposed"):
         found = _correction(state, wanted)
         if found is not None:
-            drafts.append(_rewritten(found, version, protocols, False))
+            drafts.append(_rewritten(found, version, protocols, subject, False))
             version, status = version + 1, wanted
     goals = published.goals
     for note in state.head.reached:
@@ -78,7 +83,7 @@ def repeat_late(state: State, fact: SessionFact, protocols: Protocols, subject: 
         None,
         late=True,
     )
-    draft = _adjusted(said, protocols, subject, False)
+    draft = _adjusted(said, protocols, subject, False, False)
     return (draft,) if draft is not None else ()
 
 
@@ -123,21 +128,30 @@ def _prescribes(output: Output) -> bool:
     return isinstance(output, Adjusted) and output.snapshot.is_running and not output.late
 
 
-def _adjusted(said: Adjusted, protocols: Protocols, subject: str, repeated: bool) -> Draft | None:
+def _response_of(draft: Draft | None) -> Told | None:
+    if draft is None or not isinstance(draft.data, LoadAdjusted):
+        return None
+    response = draft.data.response
+    return Told(response.status, response.week, response.probability_of_meaningful_change)
+
+
+def _adjusted(said: Adjusted, protocols: Protocols, subject: str, repeated: bool, again: bool) -> Draft | None:
+    """`again`: facts were folded anew, so what is in force may be another prescription than was told."""
     payload = adjustment_of(said, protocols, subject)
     if payload is None:
         return None
+    is_prescribed = _prescribes(said) and (said.is_news or again)
     return Draft(
         payload,
         said.time,
         f"{'again' if repeated else 'adjusted'}:{said.cause}",
-        Numbering.NEXT if _prescribes(said) else Numbering.CURRENT,
+        Numbering.NEXT if is_prescribed else Numbering.CURRENT,
     )
 
 
-def _rewritten(said: Rewritten, version: int, protocols: Protocols, repeated: bool) -> Draft:
+def _rewritten(said: Rewritten, version: int, protocols: Protocols, subject: str, repeated: bool) -> Draft:
     key = f"{'again-' if repeated else ''}{said.status}:{said.cause}"
-    return Draft(changed_program(said, version, protocols), said.time, key, Numbering.NEXT)
+    return Draft(changed_program(said, version, protocols, subject), said.time, key, Numbering.NEXT)
 
 
 def _correction(state: State, wanted: Status) -> Rewritten | None:
@@ -178,7 +192,7 @@ def _passed(folded: Folded, protocols: Protocols, subject: str) -> list[Draft]:
     for passed in sorted(folded.passed, key=lambda p: p.moment.escalation.reason != "red_flag"):
         one, then, closed = passed.moment.escalation, passed.moment.snapshot, passed.closed
         book = state.book(then.program_id, then.version)
-        payload = raised(one, one.escalation_id, then, book, protocols, subject)
+        payload = raised(one, one.escalation_id, then, book, protocols, subject, passed.moment.ground)
         drafts.append(Draft(payload, one.updated_at, f"raised:{one.escalation_id}"))
         resolved = EscalationResolved(
             escalation_id=one.escalation_id,
@@ -203,9 +217,10 @@ def _escalations(state: State, moments: Mapping[str, Moment], protocols: Protoco
         if old is not None and not worse(one.severity, old.severity) and set(one.flags) <= set(old.flags):
             continue
         moment = moments.get(one.reason)
-        then = moment.snapshot if moment is not None and moment.escalation == one else s
+        is_its_own = moment is not None and moment.escalation == one
+        then, ground = (moment.snapshot, moment.ground) if moment is not None and is_its_own else (s, None)
         book = state.book(then.program_id, then.version) or state.book(s.program_id, s.version)
-        payload = raised(one, _id_of(one, state.published), then, book, protocols, subject)
+        payload = raised(one, _id_of(one, state.published), then, book, protocols, subject, ground)
         count = len(one.flags)
         drafts.append(Draft(payload, one.updated_at, f"raised:{one.reason}:{one.severity}:{count}"))
     still = {one.reason for one in s.open}

@@ -7,17 +7,18 @@ from services.progression.domain.adherence import AdherenceFigures
 from services.progression.domain.change import (
     deterioration,
     expected_change,
+    expected_pain,
     missed_checkpoint,
     pain_change,
     primary_change,
     stands_still,
 )
 from services.progression.domain.goal import GoalState, long_term_reached
-from services.progression.domain.pain_trend import pain_trend, probability_of_rating
+from services.progression.domain.pain_trend import function_trend, pain_trend, probability_of_rating
 from services.progression.domain.statistic import PAIN, Statistic, week_of
 from services.progression.domain.trend import Rise
 from services.progression.domain.verdict import MEASURED, Verdict
-from shared.event.adjustment import MinimalImportantChange, Response, ResponseStatus
+from shared.event.adjustment import Band, MeasureTrend, MinimalImportantChange, Response, ResponseStatus
 from shared.event.program import AdequateCourse
 from shared.event.vocabulary import vocabulary
 from shared.protocol.course import Course
@@ -78,9 +79,11 @@ def assess(
         or _worse(statistic, course, rising, now)
         or _course_so_far(statistic, adherence, course, adequate, verdict, primary, now)
     )
-    trend = pain_trend(statistic, course)
+    trend = pain_trend(statistic, course, adequate.review_week)
     probability = trend.probability_of_meaningful_change
     measure = vocabulary().instruments[primary]
+    function = function_trend(statistic, course, course.measure)
+    band = expected_pain(statistic, course, week_of(statistic, now)) if primary == PAIN else None
     if primary != PAIN:
         probability = probability_of_rating(statistic, course, primary)
     return Assessment(
@@ -98,6 +101,17 @@ def assess(
             probability_of_meaningful_change=probability,
             minimal_important_change=MinimalImportantChange(
                 instrument=primary, points=float(measure.mic_points or 0), percent=measure.mic_percent
+            ),
+            pain_trend_sd_per_week=trend.slope_sd_per_week,
+            probability_by_review=trend.probability_by_review if primary == PAIN else None,
+            expected_pain=None if band is None else Band(lower=band[0], upper=band[1]),
+            function_trend=None
+            if function is None
+            else MeasureTrend(
+                instrument=course.measure,
+                per_week=function.slope_per_week,
+                sd_per_week=function.slope_sd_per_week,
+                probability_of_meaningful_change=function.probability_of_meaningful_change,
             ),
         ),
         references=tuple(sorted({found.rule, measure.evidence})),

@@ -56,9 +56,12 @@ def closed_weeks(s: Snapshot) -> int:
     return (s.week_end - s.started_at) // timedelta(weeks=1) - 1
 
 
-def verdict_now(turn: Turn) -> Verdict | None:
-    """What the evidence says of care by now; None where nothing can be said. Source: F.*, NR, RULEOUT."""
-    s, book, figured = turn.s, turn.book, adherence_of_course(turn)
+def verdict_now(turn: Turn, figured: AdherenceFigures | None = None) -> Verdict | None:
+    """What the evidence says of care by now; None where nothing can be said. Source: F.*, NR, RULEOUT.
+
+    `figured`: other figures than those of the course, to see what they would have changed.
+    """
+    s, book, figured = turn.s, turn.book, figured or adherence_of_course(turn)
     if s.statistic is None or book is None or figured is None or not turn.treated:
         return None
     circumstance = Circumstance(

@@ -128,13 +128,22 @@ class ReachedNote(Struct, frozen=True):
     time: datetime
 
 
-class Tolerated(Struct, frozen=True):
-    """One exercise as it was tried: the hardest dose that was tolerated, and how often symptoms reduced it."""
+class Tolerated(Struct, frozen=True, omit_defaults=True):
+    """One exercise as it was tried: the hardest dose that was tolerated, how often symptoms reduced it, how much of
+    it was prescribed for the sessions that were reported, and how much was done.
+    """
 
     exercise_id: str
     highest: Dose | None = None
     """None: no dose of it has been shown to be tolerated."""
     times_reduced: int = 0
+    sessions: int = 0
+    """Reported while it was prescribed."""
+    sessions_done: int = 0
+    """Of those, the ones with a set of it."""
+    prescribed: float = 0.0
+    """Repetitions, or seconds of hold."""
+    performed: float = 0.0
 
 
 class Snapshot(Struct, frozen=True, omit_defaults=True):
@@ -264,6 +273,14 @@ class Left(Struct, frozen=True):
     """As it last stood, JSON."""
 
 
+class Told(Struct, frozen=True, array_like=True):
+    """How care was going when it was told last."""
+
+    status: str
+    week: int
+    probability: float | None
+
+
 class Published(Struct, frozen=True, omit_defaults=True):
     """What the world has been told last: what differs from `head` is told next."""
 
@@ -273,6 +290,8 @@ class Published(Struct, frozen=True, omit_defaults=True):
     version: int = 0
     """The highest of the program, whoever published it."""
     status: Status = "none"
+    response: Told | None = None
+    """Of the last adjustment of the program."""
 
 
 class State(Struct, frozen=True, omit_defaults=True):

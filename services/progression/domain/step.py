@@ -20,7 +20,7 @@ from services.progression.domain.fact import (
 )
 from services.progression.domain.flare import NIGHT_SYMPTOM, follow_flare, note_night, note_pain
 from services.progression.domain.hold import begin_pause, end_program
-from services.progression.domain.light import light_of, strictest_limits, worst_pain
+from services.progression.domain.light import light_of, strictest_limits, usual_morning, worst_pain
 from services.progression.domain.load import Light
 from services.progression.domain.phase import advance, count_for_phase, read_criteria
 from services.progression.domain.progress import expire, settle, work_through
@@ -30,6 +30,7 @@ from services.progression.domain.state import Note, ReachedNote
 from services.progression.domain.symptom import follow_fit, hear
 from services.progression.domain.takeover import take_over
 from services.progression.domain.turn import Turn
+from shared.protocol import ceiling
 
 NOTE_LIMIT = 12
 REACHED_LIMIT = 40
@@ -124,7 +125,7 @@ def _checkin(turn: Turn, fact: CheckinFact) -> None:
     follow_fit(turn, fact.symptoms)
     if s.status != "active":
         return
-    note = _note_of(turn, fact)
+    note = note_of(turn, fact)
     if turn.s.is_running and not _rest(turn, fact.symptoms):
         if note is not None and fact.next_morning_pain is not None:
             _morning(turn, note, fact.next_morning_pain, fact.symptoms)
@@ -139,6 +140,8 @@ def _checkin(turn: Turn, fact: CheckinFact) -> None:
     review(turn)
     if turn.changes or turn.why:
         turn.adjust(checkin_id=fact.checkin_id)
+    elif fact.measures and turn.s.is_running:
+        turn.adjust(checkin_id=fact.checkin_id, is_news=False)
 
 
 def _advance_after(turn: Turn) -> None:
@@ -147,9 +150,13 @@ def _advance_after(turn: Turn) -> None:
         advance(turn)
 
 
-def _note_of(turn: Turn, fact: CheckinFact) -> Note | None:
-    """The session whose next morning this is: the one it names, else the latest that can be meant."""
-    earlier = [note for note in turn.s.notes if note.time < turn.at]
+def note_of(turn: Turn, fact: CheckinFact) -> Note | None:
+    """The session whose next morning this is: the one it names, else the latest that can be meant.
+
+    What is told before a night has passed is no next morning. Source: R5.
+    """
+    night = timedelta(hours=ceiling.MORNING_AFTER_HOURS)
+    earlier = [note for note in turn.s.notes if turn.at - note.time >= night]
     if fact.session_id is not None:
         return next((note for note in earlier if note.session_id == fact.session_id), None)
     hours = turn.protocols.progression.no_data.morning_hours
@@ -161,11 +168,7 @@ def _morning(turn: Turn, note: Note, morning_nprs: float, symptoms: tuple[str, .
     """The 24-hour response: settled gives what was earned, unsettled takes it away. Source: R5, P01, P21."""
     if note.morning_nprs is not None:
         return
-    progress, _, rise, _ = strictest_limits(turn)
-    earlier = [n.morning_nprs for n in turn.s.notes if n.time < note.time and n.morning_nprs is not None]
-    usual = note.pain_before
-    if usual is None:
-        usual = earlier[-1] if earlier else min(note.pain_nprs, progress)
+    rise, usual = strictest_limits(turn)[2], usual_morning(turn, note)
     settled = morning_nprs <= usual + rise and NIGHT_SYMPTOM not in symptoms
     light: Light = note.light
     report = light_of(turn, morning_nprs, symptoms)

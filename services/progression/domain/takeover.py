@@ -24,7 +24,7 @@ def take_over(turn: Turn, fact: ProgramFact) -> None:
     turn.set(program_id=fact.program_id, version=fact.version)
     book = turn.book
     if book is None:
-        turn.s = before
+        turn.set(program_id=before.program_id, version=before.version)
         return
     payload = book.payload()
     if is_new:

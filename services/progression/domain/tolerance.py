@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from services.progression.domain import load
 from services.progression.domain.book import Dose
-from services.progression.domain.circumstance import highest_effort_rpe
+from services.progression.domain.circumstance import highest_effort_rpe, load_may_rise
+from services.progression.domain.fact import SessionFact
 from services.progression.domain.load import Track
 from services.progression.domain.phase import is_met, leading
 from services.progression.domain.state import Snapshot, Tolerated
@@ -38,11 +39,32 @@ def note_tolerance(turn: Turn, before: Snapshot) -> None:
         tried[dose.exercise_id] = replace(had, highest=dose)
         if _loads(turn, dose.exercise_id):
             turn.set(harder_at=turn.at, stalled_weeks=0)
+    _count_dose(turn, before, tried)
     if tuple(tried.values()) != turn.s.tolerated:
         current = {track.dose.exercise_id for track in turn.s.tracks}
         old = [one for one in tried.values() if one.exercise_id not in current]
         kept = [one for one in tried.values() if one.exercise_id in current]
         turn.set(tolerated=(*old, *kept)[-TRIED_LIMIT:])
+
+
+def _count_dose(turn: Turn, before: Snapshot, tried: dict[str, Tolerated]) -> None:
+    """Adds what a session of the program in force was to do and what it did, in repetitions or seconds of hold."""
+    fact = turn.fact
+    if not isinstance(fact, SessionFact) or fact.program_id != before.program_id or not before.is_running:
+        return
+    done = {one.exercise_id: one for one in fact.exercises if not one.skipped}
+    for track in before.tracks:
+        dose = load.reduce_volume(track.dose, before.relief.volume_factor) if before.relief else track.dose
+        had = tried.get(dose.exercise_id, Tolerated(dose.exercise_id))
+        performed = done.get(dose.exercise_id)
+        seconds = 1.0 if performed is None or dose.hold_s is None else performed.hold_s or 0.0
+        tried[dose.exercise_id] = replace(
+            had,
+            sessions=had.sessions + 1,
+            sessions_done=had.sessions_done + (performed is not None),
+            prescribed=had.prescribed + dose.sets * dose.reps * (dose.hold_s or 1.0),
+            performed=had.performed + (0.0 if performed is None else performed.total_reps * seconds),
+        )
 
 
 def close_week(turn: Turn, done: int, due: int) -> None:
@@ -93,18 +115,10 @@ def _stands_at_top(turn: Turn) -> bool:
 
 def _may_rise(turn: Turn, track: Track) -> bool:
     """Whether range, effort, weight or level leave room above the dose in this phase."""
-    dose, book = track.dose, turn.book
+    dose = track.dose
     if not load.is_at_top(dose, load.span_of(turn.dose_rule(dose.exercise_id), dose)):
         return True
-    if dose.target_rpe < highest_effort_rpe(turn, dose):
-        return True
-    exercise = turn.protocols.exercises.exercises.get(dose.exercise_id)
-    if dose.load_kg is not None and book is not None:
-        steps = book.load_steps_kg.get(dose.equipment or "none", ())
-        return not steps or steps[-1] > dose.load_kg
-    if dose.load_level is not None and exercise is not None:
-        return dose.load_level < len(exercise.level_labels) - 1
-    return False
+    return dose.target_rpe < highest_effort_rpe(turn, dose) or load_may_rise(turn, dose)
 
 
 def _phase_needs_improvement(turn: Turn) -> bool:

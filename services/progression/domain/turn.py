@@ -1,19 +1,22 @@
 """One step of the fold while it is taken: the snapshot so far, and what it says to the world."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
 from services.progression.domain.book import Book, Dose, treated, with_words
+from services.progression.domain.fact import Fact
 from services.progression.domain.load import Track
 from services.progression.domain.state import Escalation, Snapshot
 from shared.event.adjustment import ChangeKind
 from shared.event.program import ProgramStatus
 from shared.event.vocabulary import URGENCIES, Urgency
 from shared.protocol.condition import ConditionProtocol
+from shared.protocol.constraint import Case
 from shared.protocol.library import Protocols
 from shared.protocol.program import PhaseExercise, PhaseRules
 
@@ -45,6 +48,21 @@ class Adjusted:
     rules: tuple[str, ...]
     turning_point: str | None
     late: bool = False
+    is_news: bool = True
+    """False: only how care is going may have changed, which is told where it has."""
+    ground: "Ground | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a step began with: enough to take it again with one thing changed."""
+
+    before: Snapshot
+    books: tuple[Book, ...]
+    fact: Fact | None
+    """None: a timer."""
+    at: datetime
+    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +75,19 @@ class Rewritten:
     book: Book
     status: ProgramStatus
     reason: str
+    ground: Ground | None = None
 
 
 Output = Adjusted | Rewritten
+
+
+class PainLimits(NamedTuple):
+    """Pain that may progress, pain that is allowed, rise by the morning, symptoms that count as red."""
+
+    progress: float
+    allowed: float
+    rise: float
+    symptoms: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -73,22 +101,59 @@ class Turn:
     at: datetime
     cause: str
     """Id of the fact, or name of the virtual timer."""
+    fact: Fact | None = None
     changes: list[LoadChange] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
     rules: list[str] = field(default_factory=list)
     turning_point: str | None = None
     outputs: list[Output] = field(default_factory=list)
+    before: Snapshot = field(init=False)
+    """As the step found it."""
+    book: Book | None = field(init=False)
+    """The version of the program in force; both follow `set`, since they are read all the time."""
+    treated: tuple[ConditionProtocol, ...] = field(init=False)
+    _limits: "PainLimits | None" = field(default=None, repr=False, compare=False)
+    _phases: dict[tuple[str, str], PhaseRules] | None = field(default=None, repr=False, compare=False)
+    _restricted: tuple[object, object, Case] | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self.before = self.s
+        self._look_up()
+
+    @property
+    def ground(self) -> Ground:
+        return Ground(self.before, self.books, self.fact, self.at, self.cause)
 
     def set(self, **fields: Any) -> None:  # msgspec's own replace is untyped as well
         self.s = replace(self.s, **fields)
+        if "version" in fields or "program_id" in fields:
+            self._look_up()
+
+    def _look_up(self) -> None:
+        wanted = self.s.program_id, self.s.version
+        self.book = next((b for b in self.books if (b.program_id, b.version) == wanted), None)
+        self.treated = treated(self.book, self.protocols) if self.book else ()
+        self._limits, self._restricted, self._phases = None, None, None
 
     @property
-    def book(self) -> Book | None:
-        return next((b for b in self.books if b.program_id == self.s.program_id and b.version == self.s.version), None)
+    def pain_limits(self) -> "PainLimits":
+        """The strictest of the conditions treated, of which there is at least one. Source: P02-P06, DOMINANCE."""
+        if self._limits is None:
+            rules = [protocol.course.pain for protocol in self.treated]
+            self._limits = PainLimits(
+                min(rule.progress_at_most for rule in rules),
+                min(rule.allowed_at_most for rule in rules),
+                min(rule.morning_rise_at_most for rule in rules),
+                frozenset(symptom for rule in rules for symptom in rule.regress_symptoms),
+            )
+        return self._limits
 
-    @property
-    def treated(self) -> tuple[ConditionProtocol, ...]:
-        return treated(self.book, self.protocols) if self.book else ()
+    def case(self, make: Callable[[], Case]) -> Case:
+        """What restricts the exercises; made anew where phases or what was taken out have changed."""
+        s, known = self.s, self._restricted
+        if known is None or known[0] is not s.stands or known[1] is not s.stopped_exercises:
+            known = self._restricted = (s.stands, s.stopped_exercises, make())
+        return known[2]
 
     def local_day(self, instant: datetime) -> date:
         return instant.astimezone(ZoneInfo(self.s.timezone)).date()
@@ -118,7 +183,14 @@ class Turn:
         if rule not in self.rules:
             self.rules.append(rule)
 
-    def adjust(self, *, session_id: str | None = None, checkin_id: str | None = None, late: bool = False) -> None:
+    def adjust(
+        self,
+        *,
+        session_id: str | None = None,
+        checkin_id: str | None = None,
+        late: bool = False,
+        is_news: bool = True,
+    ) -> None:
         """Publishes the load as it now stands."""
         book = self._spoken_book()
         if book is None:
@@ -136,6 +208,8 @@ class Turn:
                 tuple(self.rules),
                 self.turning_point,
                 late,
+                is_news,
+                self.ground,
             )
         )
 
@@ -143,7 +217,7 @@ class Turn:
         """Publishes the program's new status."""
         book = self._spoken_book()
         if book is not None:
-            self.outputs.append(Rewritten(self.cause, self.at, self.s, book, status, reason))
+            self.outputs.append(Rewritten(self.cause, self.at, self.s, book, status, reason, self.ground))
 
     def _spoken_book(self) -> Book | None:
         book = self.book
@@ -152,10 +226,9 @@ class Turn:
         return with_words(book, [track.dose.exercise_id for track in self.s.tracks], self.protocols)
 
     def phase_rules(self, condition_id: str, phase_id: str) -> PhaseRules | None:
-        for protocol in self.treated:
-            if protocol.condition_id == condition_id:
-                return next((p for p in protocol.program.phases if p.phase_id == phase_id), None)
-        return None
+        if self._phases is None:
+            self._phases = {(p.condition_id, one.phase_id): one for p in self.treated for one in p.program.phases}
+        return self._phases.get((condition_id, phase_id))
 
     def dose_rule(self, exercise_id: str) -> PhaseExercise | None:
         """The range of an exercise: of the current phases, the nearest earlier ones, the library's own
