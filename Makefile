@@ -12,7 +12,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench format docs lock clean
+.PHONY: help demo test deep lint bench format docs lock clean
 
 help: ## list what there is to do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,10 @@ demo: $(READY) ## four services, an embedded Redis and patient journeys, with a 
 
 test: $(READY) ## every test that this machine can run; ARGS='-k flare' for some of them
 	@$(BIN)/python -m pytest $(ARGS)
+
+deep: $(READY) ## over 10,000 random histories against the safety envelope, in about a quarter of an hour
+	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest tests/property -k 'TestProgression or TestPlanned or TestIntake' \
+		--hypothesis-show-statistics $(ARGS)
 
 lint: $(READY) ## style, types, who imports whom, and whether generated documents are current
 	$(BIN)/ruff check
@@ -47,7 +51,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 lock: $(READY) ## write both lock files anew from pyproject.toml
 	@$(BIN)/uv --version 2>/dev/null || $(BIN)/pip install --quiet uv
 	$(LOCK) --output-file requirements.lock
-	$(LOCK) --output-file requirements-dev.lock --group dev
+	$(LOCK) --output-file requirements-dev.lock --group dev --extra simulation
 
 clean: ## remove .venv and caches; patients' data in .adaptive-care stays
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -19,7 +19,11 @@ _outcome = pytest.StashKey[str]()
 
 # In CI the same examples each time: a red run can be repeated. Locally they are drawn anew.
 hypothesis.settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI") == "true":
+# `make deep`: the state machines of the safety envelope look at many more histories (tests/support/depth.py).
+hypothesis.settings.register_profile("deep")
+if os.environ.get("HYPOTHESIS_PROFILE"):
+    hypothesis.settings.load_profile(os.environ["HYPOTHESIS_PROFILE"])
+elif os.environ.get("CI") == "true":
     hypothesis.settings.load_profile("ci")
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from shared.cli.terminal import console as terminal
-from shared.protocol.library import Protocols, load_protocols, shipped_protocols
+from shared.protocol.library import load_protocols, shipped_protocols
 from shared.settings import SettingError, Settings, read_settings
 from shared.simulation.course import Archetype
 from shared.simulation.figure import ARCHETYPES
@@ -76,13 +76,10 @@ def simulate(
         protocols={name: protocol.version for name, protocol in in_force.conditions.items()},
         digest=in_force.digest,
         fitted_to=getattr(world(), chosen_model).fitted_to,
+        fitted=tuple(one.name for one in world().trial.published if one.fitted),
+        predicted=tuple(one.name for one in world().trial.published if not one.fitted),
     )
-    # Loaded protocols cannot be handed to another process, the shipped ones each process finds by itself.
-    report = (
-        _simulate(run, None, processes, with_trials=trials)
-        if candidate is None
-        else _simulate(run, in_force, 1, with_trials=trials)
-    )
+    report = _simulate(run, candidate, processes, with_trials=trials)
     written = _write(report, folder)
     if as_json_:
         typer.echo(as_json(report), nl=False)
@@ -93,7 +90,7 @@ def simulate(
         raise typer.Exit(MISSED)
 
 
-def _simulate(run: Run, protocols: Protocols | None, processes: int | None, *, with_trials: bool) -> Report:
+def _simulate(run: Run, protocols: Path | None, processes: int | None, *, with_trials: bool) -> Report:
     # Imported here: every other command starts without the virtual world.
     from shared.simulation.cohort import simulate as simulate_cohort
 

@@ -68,6 +68,12 @@ class Vocabulary:
 
 
 @cache
+def _known(kind: str) -> frozenset[str]:
+    """The ids of one kind, gathered once: every event asks for them, again and again."""
+    return vocabulary().ids(kind)
+
+
+@cache
 def vocabulary() -> Vocabulary:
     """The vocabulary shipped with the project."""
     raw = json.loads((files("shared.event") / "vocabulary.json").read_text(encoding="utf-8"))
@@ -113,7 +119,7 @@ class _Known:
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def _check(self, value: str) -> str:
-        if value not in vocabulary().ids(self.kind):
+        if value not in _known(self.kind):
             raise PydanticCustomError("unknown_id", "'{id}' is no id of {kind}", {"id": value[:80], "kind": self.kind})
         return value
 

@@ -12,7 +12,7 @@ PAIN_AT_MOST_NPRS = 5.0
 MORNING_RISE_AT_MOST_POINTS = 1.0
 """A morning above the pain before the session by more than this is not settled. Source: P01, P14."""
 MORNING_AFTER_HOURS = 6
-"""What is told sooner after a session is no next morning. Source: R5."""
+"""What is told sooner after a session, and names none, is no next morning. Source: R5."""
 WELL_AGAIN_AFTER_HOURS = 24
 """After the last report of illness nothing rises for so long. Source: P19."""
 EFFORT_AT_MOST_RPE = 8.0

@@ -91,7 +91,11 @@ class DoseRules(Sourced):
     weeks_at_effort: Weeks
     """In how many of those weeks the hardest session reached the effort."""
     stalled_weeks: Weeks
-    """So many weeks without a progress that was tolerated, in spite of adherence, are enough dose too."""
+    """So many weeks in which the tolerated load did not grow, in spite of adherence, are enough dose too."""
+    growth_share: Share
+    """Less growth of the tolerated load than this, since it last grew, is none."""
+    fulfilled_share: Share
+    """A week says something of tolerance where so much of the prescribed repetitions was done."""
     kinds: tuple[ExerciseKind, ...] = ("isometric", "isotonic", "energy_storage")
     """Exercises whose rise is progress of dose; a longer walk is none."""
     active_weeks_share: Share
@@ -121,6 +125,8 @@ class NonResponse(Sourced):
     """This share of the expected improvement in pain is a response, whatever else stands still."""
     extend_weeks: Weeks
     """A partial response extends care by this, once."""
+    on_the_way_probability: Annotated[float, Field(gt=0.5, le=1)]
+    """Care that is this likely to reach what matters within the extension is extended too, once."""
     growth_share: Share
     """A partial response has grown if one of its measures gained this share of what matters since then."""
 

@@ -73,6 +73,12 @@ class RegressRule(Sourced):
     load_factor: Share
     reds_to_substitute: Annotated[int, Field(ge=2)]
     """Red sessions in a row on one exercise after which its easier variant replaces it."""
+    rest_rise_points: Pain
+    """Pain at most this much above the pain before the session was there already: the load did not bring it."""
+    rest_floor_share: Share
+    """Pain that was there already lowers no exercise below this share of what its phase began with."""
+    morning_rise_points: Pain
+    """A morning this much above the pain before calls for less load; a smaller rise only holds it."""
 
 
 class FlareRule(Sourced):

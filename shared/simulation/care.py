@@ -52,6 +52,12 @@ def exercises_of(
     return due
 
 
+ANY_RISE_NPRS = 0.5
+"""True pain that rises by more has risen."""
+HIGHEST_NPRS = 5.0
+"""Above it nothing rises, whatever brought it. Source: P01, P02."""
+
+
 @dataclass(slots=True)
 class Tally:
     """What happened beside the diary."""
@@ -60,11 +66,13 @@ class Tally:
     sessions_due: int = 0
     unsafe_progressions: int = 0
     red_flag_day: float | None = None
+    ended_day: float | None = None
+    """Since when care has ended."""
     efforts: list[tuple[int, float]] = field(default_factory=list)
     """(day, true hardest effort) of each session."""
     painful: list[tuple[int, bool]] = field(default_factory=list)
-    """(day, whether truth forbade more) of each session: pain above what lets the condition's load rise, or resting
-    pain of the next morning half a point above that before."""
+    """(day, whether truth forbade more) of each session: pain above what lets the condition's load rise that was not
+    there at rest before, pain above 5/10, or resting pain of the next morning half a point above that before."""
     days_done: list[int] = field(default_factory=list)
     days_due: list[int] = field(default_factory=list)
 
@@ -175,9 +183,10 @@ class Care:
         data: dict[str, Any] = {"checkin_id": checkin_id, "reported_at": instant(at(day, MORNING))}
         if last is not None:
             rest = rest_pain(self.body, traits)
-            self.tally.painful.append(
-                (last.day, rest > last.rest_before + 0.5 or last.true_during > self._progress_at_most)
-            )
+            is_unsettled = rest > last.rest_before + ANY_RISE_NPRS
+            is_provoked = last.true_during > max(last.rest_before + ANY_RISE_NPRS, self._progress_at_most)
+            is_too_high = last.true_during > HIGHEST_NPRS
+            self.tally.painful.append((last.day, is_unsettled or is_provoked or is_too_high))
             if today.answer < traits.morning_answers:
                 last.morning = self._reporter.pain(rest, today)
                 data |= {"next_morning_pain": last.morning, "session_id": last.session_id}
@@ -317,10 +326,14 @@ class Care:
                 continue
             self._severity[raised.data["escalation_id"]] = severity
             if self.first is not None:
-                day = (raised.time - at(0, INTAKE)) / timedelta(days=1)
+                day = _days(raised.time)
                 is_same = event_id is not None and raised.caused_by == event_id
                 self.tally.alerts.append(Alert(day, raised.data["reason"], raised.data["severity"], is_same))
         self.inbox.raised.clear()
+        if not self.inbox.has_ended:
+            self.tally.ended_day = None
+        elif self.tally.ended_day is None:
+            self.tally.ended_day = _days(self._pipeline.now)
         for adjusted in self.inbox.adjusted:
             self.tally.unsafe_progressions += self._is_unsafe(adjusted)
         self.inbox.adjusted.clear()
@@ -335,3 +348,8 @@ class Care:
             return False
         unsettled = session.morning is not None and session.morning > session.pain_before
         return session.pain_during > 5 or unsettled
+
+
+def _days(time: datetime) -> float:
+    """Days since the program began."""
+    return (time - at(0, INTAKE)) / timedelta(days=1)

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
-from shared.protocol.library import Protocols, shipped_protocols
+from shared.protocol.library import Protocols, load_protocols, shipped_protocols
 from shared.service import Service
 from shared.settings import Settings
 from shared.simulation.care import Care
@@ -50,13 +51,15 @@ def simulate(
     *,
     model: Model = "tissue",
     mix: Mapping[Archetype, float] | None = None,
-    protocols: Protocols | None = None,
+    protocols: Path | None = None,
     processes: int | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Iterator[tuple[Course, ...]]:
     """The adaptive, fixed and naive course of each patient. `progress` hears how many patients are done.
 
-    `processes`: as many as there are processors, unless told; 1 stays in this one.
+    `protocols`: a folder of protocol files, the shipped ones where none is named. Each process reads it for itself,
+    since what was read from it cannot be handed on. `processes`: as many as there are processors, unless told; 1 stays
+    in this one.
     """
     shares = None if mix is None else tuple(sorted(mix.items()))
     starts = range(0, patients, CHUNK)
@@ -85,6 +88,7 @@ def live_through(patient: Patient, model: Model, weeks: int, protocols: Protocol
         care.inbox.disposition or "none",
         adequate_day=adequate_day(care.tally, care.first),
         alerts=tuple(care.tally.alerts),
+        ended_day=care.tally.ended_day,
         red_flag_day=care.tally.red_flag_day,
         unsafe_progressions=care.tally.unsafe_progressions,
     )
@@ -99,7 +103,8 @@ def live_through(patient: Patient, model: Model, weeks: int, protocols: Protocol
 def _course(
     patient: Patient, plan: Plan, diary: Diary, due: int, can_respond: bool, disposition: str, **adaptive: Any
 ) -> Course:
-    more = {"adequate_day": None, "alerts": (), "red_flag_day": None, "unsafe_progressions": 0} | adaptive
+    nothing: dict[str, Any] = dict.fromkeys(("adequate_day", "ended_day", "red_flag_day"))
+    more = nothing | {"alerts": (), "unsafe_progressions": 0} | adaptive
     return Course(
         patient=patient.number,
         archetype=patient.archetype,
@@ -119,14 +124,15 @@ def _course(
     )
 
 
-def _run(tasks: list[_Task], protocols: Protocols | None, processes: int) -> Iterator[list[tuple[Course, ...]]]:
+def _run(tasks: list[_Task], folder: Path | None, processes: int) -> Iterator[list[tuple[Course, ...]]]:
     if processes <= 1:
+        protocols = _read(folder)
         for task in tasks:
-            yield _live(task, protocols or shipped_protocols())
+            yield _live(task, protocols)
         return
-    pool = ProcessPoolExecutor(processes, initializer=_take_up, initargs=(protocols,))
+    pool = ProcessPoolExecutor(processes, initializer=_take_up, initargs=(folder,))
     try:
-        futures: list[Future[list[tuple[Course, ...]]]] = [pool.submit(_live, task) for task in tasks]
+        futures: list[Future[list[tuple[Course, ...]]]] = [pool.submit(_live_here, task) for task in tasks]
         for future in futures:
             yield future.result()
     finally:
@@ -134,11 +140,15 @@ def _run(tasks: list[_Task], protocols: Protocols | None, processes: int) -> Ite
 
 
 _PROTOCOLS: list[Protocols] = []
-"""Of a worker process: what it was started with, so that it is not sent with every chunk."""
+"""Of a worker process: read once, when it starts."""
 
 
-def _take_up(protocols: Protocols | None) -> None:
-    _PROTOCOLS[:] = [protocols or shipped_protocols()]
+def _read(folder: Path | None) -> Protocols:
+    return shipped_protocols() if folder is None else load_protocols(folder)
+
+
+def _take_up(folder: Path | None) -> None:
+    _PROTOCOLS[:] = [_read(folder)]
     _services()
     # What is loaded by now lives as long as the process: collecting it again and again costs a twentieth of the time.
     gc.collect()
@@ -146,11 +156,14 @@ def _take_up(protocols: Protocols | None) -> None:
     gc.set_threshold(50_000, 50, 50)
 
 
-def _live(task: _Task, protocols: Protocols | None = None) -> list[tuple[Course, ...]]:
-    used = protocols or _PROTOCOLS[0]
+def _live_here(task: _Task) -> list[tuple[Course, ...]]:
+    return _live(task, _PROTOCOLS[0])
+
+
+def _live(task: _Task, protocols: Protocols) -> list[tuple[Course, ...]]:
     mix = None if task.mix is None else dict(task.mix)
     return [
-        live_through(draw_patient(number, task.weeks, task.seed, mix), task.model, task.weeks, used)
+        live_through(draw_patient(number, task.weeks, task.seed, mix), task.model, task.weeks, protocols)
         for number in task.numbers
     ]
 

@@ -63,6 +63,8 @@ class Course:
     adequate_day: float | None
     """Truth: when the adequate course had been delivered; None where it never was."""
     alerts: tuple[Alert, ...]
+    ended_day: float | None
+    """When care ended, by a referral or otherwise; None where it went on to the end."""
     red_flag_day: float | None
     """When the patient reported a red flag."""
     unsafe_progressions: int

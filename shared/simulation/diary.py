@@ -62,5 +62,9 @@ class Diary:
 
 def is_meaningful(before_nprs: float, after_nprs: float) -> bool:
     """2 points or 30 percent less. Source: O01."""
-    fall = before_nprs - after_nprs
-    return fall >= 2 or fall >= 0.3 * before_nprs
+    return before_nprs - after_nprs >= least_meaningful(before_nprs)
+
+
+def least_meaningful(before_nprs: float) -> float:
+    """The fall of pain from which on it is meaningful: 2 points or 30 percent, whichever is less. Source: O01."""
+    return min(2.0, 0.3 * before_nprs)

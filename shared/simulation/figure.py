@@ -1,14 +1,10 @@
 """What a cohort shows, as figures: pure functions from the courses, so that the same cohort gives the same bytes.
 
-The verdict is measured against the truth that only the simulation knows. A patient counts as *not responding*
-where an adequate course was delivered, more load would not have helped, and pain did not change meaningfully; as
-*responding* where it was delivered and both are the other way round. Where the two disagree the truth is unclear:
-such patients are left out of sensitivity and specificity, counted beside them, and held against the pipeline in the
-worst case. Who ends truly worse is not responding too and counts for the target, although another answer than failed
-care may be due; a second figure leaves them out, and whether a clinician was told is measured by itself.
+The verdict on failed care has a module of its own, `verdict`. Rates are per month in care: after care has ended nobody
+could be told of anything.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -16,14 +12,11 @@ from typing import Literal, get_args
 from shared.event.vocabulary import URGENCIES, Urgency
 from shared.simulation.course import Archetype, Course, Plan
 from shared.simulation.estimate import Estimate, Share, difference, mean, percentiles, ratio, share
+from shared.simulation.verdict import Detection, Verdict, detection_of, truth_of, verdict_of
 
 ARCHETYPES: tuple[Archetype, ...] = get_args(Archetype)
 PLANS: tuple[Plan, ...] = get_args(Plan)
 DAYS_PER_MONTH = 365.25 / 12
-DAYS_TO_CALL = 14
-"""Within so many days after the adequate course a call counts as in time."""
-WORSE_NPRS = 2.0
-"""Whose true pain ends so far above its start is worse. Source: NR."""
 
 Answer = Literal[
     "red_flag", "failed", "worsening", "unclear_diagnosis", "under_dosed", "not_reached", "other_look", "nothing"
@@ -31,46 +24,6 @@ Answer = Literal[
 """What the pipeline said of a patient in the end; of several the first in this order. `other_look`: a clinician
 was asked to look for another reason, such as a flare. `not_reached`: no contact, or sessions not done."""
 ANSWERS: tuple[Answer, ...] = get_args(Answer)
-
-Truth = Literal["not_responding", "responding", "unclear", "not_delivered"]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The call `failed_conservative_care` against the truth, under the adaptive plan."""
-
-    sensitivity: Share | None
-    """Not responding, and called by 14 days after the adequate course."""
-    specificity: Share | None
-    """Responding to the adequate course, and not called at any time."""
-    specificity_of_all: Share | None
-    """As above, with all patients to whom no adequate course was delivered."""
-    sensitivity_worst: Share | None
-    """With everybody of unclear truth who was not called in time as not found."""
-    sensitivity_without_worse: Share | None
-    """Without those who end truly worse. Chosen after a first cohort was seen, so never a target."""
-    specificity_worst: Share | None
-    """With everybody of unclear truth who was called as called wrongly."""
-    unclear_truth: int
-    worsening_told: Share | None
-    """Of those worsening in spite of an adequate course, for whom a clinician was asked because of it, or the call."""
-    under_dosed_called: Share | None
-    """Called although no adequate course was delivered."""
-    called_early: Share | None
-    """Of those not responding, called before the adequate course was delivered."""
-
-
-@dataclass(frozen=True, slots=True)
-class Detection:
-    """When those not responding were called, in days after the adequate course."""
-
-    days: tuple[float, ...]
-    """Of those called at all, in rising order; negative: before."""
-    patients: int
-    """How many there were to call."""
-    lower_quartile: float | None
-    median: float | None
-    upper_quartile: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +34,8 @@ class Said:
     patients: int
     delivered: int
     """To so many an adequate course was truly delivered."""
-    not_responding: int
-    """So many of them ought to be called."""
+    failed: int
+    """Of so many of them care truly failed: they ought to be called."""
     answers: dict[Answer, int]
 
 
@@ -93,6 +46,7 @@ class AlertRate:
     archetype: Archetype
     patients: int
     months: float
+    """In care, of all patients together."""
     by_severity: dict[Urgency, Estimate | None]
     by_reason: dict[str, int]
     """Counts, without a reason that never came up."""
@@ -192,63 +146,6 @@ def figures_of(courses: Sequence[Course]) -> Figures:
     )
 
 
-def truth_of(course: Course) -> Truth:
-    """What a perfect judge would say of the response to an adequate course."""
-    if course.adequate_day is None:
-        return "not_delivered"
-    if course.responds != course.has_meaningful_change:
-        return "unclear"
-    return "responding" if course.responds else "not_responding"
-
-
-def is_worse(course: Course) -> bool:
-    """Whether true pain ends clearly above its start."""
-    return course.pain_nprs[-1] - course.pain_nprs[0] >= WORSE_NPRS
-
-
-def is_called(course: Course) -> bool:
-    """Whether care was called failed at any time."""
-    return course.first("failed_conservative_care") is not None
-
-
-def is_called_in_time(course: Course) -> bool:
-    """Whether care was called failed by 14 days after the adequate course, which must have been delivered."""
-    call = course.first("failed_conservative_care")
-    return call is not None and course.adequate_day is not None and call.day <= course.adequate_day + DAYS_TO_CALL
-
-
-def verdict_of(adaptive: Sequence[Course]) -> Verdict:
-    """Sensitivity and specificity of the call, with what the two leave out."""
-    by_truth: dict[Truth, list[Course]] = defaultdict(list)
-    for course in adaptive:
-        by_truth[truth_of(course)].append(course)
-    positive, negative = by_truth["not_responding"], by_truth["responding"]
-    worse = [course for course in positive if is_worse(course)]
-    others = [course for course in positive if not is_worse(course)]
-    missed = [course for course in by_truth["unclear"] if not is_called_in_time(course)]
-    wrong = [course for course in by_truth["unclear"] if is_called(course)]
-    return Verdict(
-        sensitivity=_share_of(positive, is_called_in_time),
-        specificity=_share_of(negative, _is_not_called),
-        specificity_of_all=_share_of([*negative, *by_truth["not_delivered"]], _is_not_called),
-        sensitivity_worst=_share_of([*positive, *missed], is_called_in_time),
-        sensitivity_without_worse=_share_of(others, is_called_in_time),
-        specificity_worst=_share_of([*negative, *wrong], _is_not_called),
-        unclear_truth=len(by_truth["unclear"]),
-        worsening_told=_share_of(worse, lambda course: is_called(course) or bool(course.first("adverse_response"))),
-        under_dosed_called=_share_of(by_truth["not_delivered"], is_called),
-        called_early=_share_of(positive, lambda course: (_delay(course) or 0) < 0),
-    )
-
-
-def detection_of(adaptive: Sequence[Course]) -> Detection:
-    """Time to the call of those not responding."""
-    positive = [course for course in adaptive if truth_of(course) == "not_responding"]
-    days = tuple(sorted(delay for delay in map(_delay, positive) if delay is not None))
-    lower, median, upper = percentiles(days, 25, 50, 75) if days else (None, None, None)
-    return Detection(days, len(positive), lower, median, upper)
-
-
 def answer_of(course: Course) -> Answer:
     """What the pipeline said of a patient in the end."""
     reasons = {alert.reason for alert in course.alerts}
@@ -296,8 +193,9 @@ def compare(adaptive: Sequence[Course], others: Sequence[Course]) -> Comparison:
 
 
 def months_of(course: Course) -> float:
-    """How long a patient was followed."""
-    return (len(course.pain_nprs) - 1) * 7 / DAYS_PER_MONTH
+    """How long a patient was in care."""
+    days = (len(course.pain_nprs) - 1) * 7.0
+    return (days if course.ended_day is None else min(days, course.ended_day)) / DAYS_PER_MONTH
 
 
 def rate_of(courses: Sequence[Course], severity: Urgency) -> Estimate | None:
@@ -306,17 +204,8 @@ def rate_of(courses: Sequence[Course], severity: Urgency) -> Estimate | None:
     return ratio(counts, [months_of(course) for course in courses])
 
 
-def _is_not_called(course: Course) -> bool:
-    return not is_called(course)
-
-
 def _is_flag_found_at_once(course: Course) -> bool:
     return any(alert.reason == "red_flag" and alert.is_same_event for alert in course.alerts)
-
-
-def _delay(course: Course) -> float | None:
-    call = course.first("failed_conservative_care")
-    return None if call is None or course.adequate_day is None else call.day - course.adequate_day
 
 
 def _share_of(courses: Sequence[Course], is_counted: Callable[[Course], bool]) -> Share | None:
@@ -336,7 +225,7 @@ def _said(archetype: Archetype, courses: Sequence[Course]) -> Said:
         archetype=archetype,
         patients=len(courses),
         delivered=sum(course.adequate_day is not None for course in courses),
-        not_responding=sum(truth_of(course) == "not_responding" for course in courses),
+        failed=sum(truth_of(course) == "failed" for course in courses),
         answers={answer: counts[answer] for answer in ANSWERS},
     )
 

@@ -17,10 +17,11 @@ from matplotlib.ticker import PercentFormatter
 from shared.event.vocabulary import URGENCIES, Urgency
 from shared.simulation.course import Plan
 from shared.simulation.estimate import Estimate
-from shared.simulation.figure import ANSWERS, DAYS_TO_CALL, PLANS, Band, Figures
+from shared.simulation.figure import ANSWERS, PLANS, Band, Figures, PlanOutcome
 from shared.simulation.run import Report
 from shared.simulation.table import HEADINGS, NAMES
 from shared.simulation.target import MAX_ROUTINE_PER_MONTH, MIN_SENSITIVITY
+from shared.simulation.verdict import DAYS_TO_CALL
 
 if TYPE_CHECKING:
     from shared.simulation.trial import Reproduced
@@ -31,8 +32,14 @@ LINES: dict[Plan, str] = {"adaptive": "-", "fixed": "--", "naive": ":"}
 MARKERS: dict[Plan, str] = {"adaptive": "o", "fixed": "s", "naive": "^"}
 SEVERITY_COLOURS: dict[Urgency, str] = {"routine": BLUE, "urgent": ORANGE, "emergency": VERMILION}
 HATCHES: dict[Urgency, str] = {"routine": "", "urgent": "//", "emergency": "xx"}
-UNITS = {"NPRS": "points at the end", "VISA-G": "points gained"}
-"""Of the trials' figures that are no share of patients."""
+FIGURES = {
+    "NPRS": "NPRS at the end (points of 0 to 10)",
+    "VISA-G": "VISA-G gained (points of 0 to 100)",
+    "success": "success (share of patients)",
+    "GROC>=2": "rating of change of 2 or more (share of patients)",
+    "NPRS>=2": "NPRS lower by 2 points or more (share of patients)",
+}
+"""The trials' figures with their units."""
 DPI = 130
 
 Measure = Literal["pain_nprs", "capacity"]
@@ -57,10 +64,12 @@ def plots_of(report: Report) -> dict[str, bytes]:
 CAPTIONS = {
     "plan": "Flare days against final capacity under the three plans: left and up is better. Bars: 95 % intervals.",
     "answers": "What was said of the patients of each archetype, under the adaptive plan.",
-    "detection": "When failed care was called, among patients who did not respond to an adequate course.",
-    "pain": "Pain by archetype and plan: median, and the band from the 10th to the 90th percentile.",
-    "capacity": "Capacity by archetype and plan: median, and the band from the 10th to the 90th percentile.",
-    "alerts": "Escalations per patient-month, under the adaptive plan.",
+    "detection": "When a clinician was told, among patients of whom an adequate course of care failed.",
+    "pain": "Pain by archetype and plan: median, and from the 10th to the 90th percentile, as an area or between "
+    "thin lines.",
+    "capacity": "Capacity by archetype and plan: median, and from the 10th to the 90th percentile, as an area or "
+    "between thin lines.",
+    "alerts": "Escalations per patient-month in care, under the adaptive plan.",
     "trials": "Published trial arms and what the simulation gives for them; bars: the stated tolerance.",
 }
 """What each plot shows, in a sentence."""
@@ -101,7 +110,7 @@ def _band_plot(figures: Figures, measure: Measure) -> Figure:
     for axes in list(grid.flat)[len(archetypes) :]:
         axes.set_visible(False)
     if measure == "pain_nprs":
-        grid.flat[0].set_ylim(0, 10)
+        grid.flat[0].set_ylim(-0.3, 10.3)
     figure.supxlabel("week")
     figure.supylabel("pain (NPRS, 0 to 10)" if measure == "pain_nprs" else "capacity (1: mean patient at the start)")
     handles, labels = grid.flat[0].get_legend_handles_labels()
@@ -112,7 +121,11 @@ def _band_plot(figures: Figures, measure: Measure) -> Figure:
 def _draw_band(axes: Axes, band: Band) -> None:
     weeks = range(len(band.median))
     colour = COLOURS[band.plan]
-    axes.fill_between(weeks, band.low, band.high, color=colour, alpha=0.15, linewidth=0)
+    if band.plan == "adaptive":
+        axes.fill_between(weeks, band.low, band.high, color=colour, alpha=0.2, linewidth=0)
+    else:  # three filled bands one over the other would be grey: the others show their edges
+        for edge in (band.low, band.high):
+            axes.plot(weeks, edge, color=colour, linestyle=LINES[band.plan], linewidth=0.7, alpha=0.6)
     axes.plot(weeks, band.median, color=colour, linestyle=LINES[band.plan], linewidth=1.8, label=f"{band.plan} plan")
 
 
@@ -144,21 +157,37 @@ def _detection_plot(figures: Figures) -> Figure:
     axes.axvline(0, color=GREY, linewidth=1)
     axes.axvline(DAYS_TO_CALL, color=VERMILION, linestyle="--", linewidth=1)
     axes.axhline(MIN_SENSITIVITY, color=VERMILION, linestyle=":", linewidth=1)
-    axes.annotate("adequate course delivered", (0, 1.02), fontsize=8, color=GREY, ha="right", rotation=90, va="top")
+    for day, words, colour in (
+        (0.0, "adequate course delivered", GREY),
+        (float(DAYS_TO_CALL), f"{DAYS_TO_CALL} days after", VERMILION),
+    ):
+        # At the foot, to the left of the line: above it runs the curve.
+        axes.annotate(
+            words,
+            (day, 0.03),
+            xytext=(-4, 0),
+            textcoords="offset points",
+            fontsize=8,
+            color=colour,
+            ha="right",
+            va="bottom",
+            rotation=90,
+        )
     axes.annotate(
-        f"{DAYS_TO_CALL} days after",
-        (DAYS_TO_CALL, 1.02),
+        f"target: {MIN_SENSITIVITY:.0%}",
+        (last, MIN_SENSITIVITY),
+        xytext=(-2, -3),
+        textcoords="offset points",
         fontsize=8,
         color=VERMILION,
         ha="right",
-        rotation=90,
         va="top",
     )
     axes.set_xlim(first, last)
     axes.set_ylim(0, 1.03)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xlabel("days after the adequate course was delivered")
-    axes.set_ylabel(f"called failed (of {detection.patients} patients)")
+    axes.set_ylabel(f"found (of {detection.patients} patients)")
     return figure
 
 
@@ -183,12 +212,35 @@ def _plan_plot(figures: Figures) -> Figure:
                 capsize=3,
                 label=f"{plan} plan" if is_everybody else None,
             )
-    axes.set_xlim(left=0)
-    axes.set_xlabel("flare days per patient (small marks: single archetypes)")
+        _name_worst(axes, outcomes)
+    axes.set_xlim(left=-0.5)
+    axes.set_xlabel("flare days per patient (small marks: single archetypes; named: most flare days)")
     axes.set_ylabel("capacity at the end (1: mean patient at the start)")
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
     return figure
+
+
+def _name_worst(axes: Axes, outcomes: Sequence[PlanOutcome]) -> None:
+    """Names the archetype that fares worst under a plan."""
+    found = [
+        (one.flare_days.value, one.final_capacity.value, NAMES[one.archetype])
+        for one in outcomes
+        if one.archetype is not None and one.flare_days is not None and one.final_capacity is not None
+    ]
+    if not found:
+        return
+    flare_days, capacity, name = max(found)
+    axes.annotate(
+        name,
+        (flare_days, capacity),
+        xytext=(0, -6),
+        textcoords="offset points",
+        fontsize=8,
+        color=GREY,
+        ha="center",
+        va="top",
+    )
 
 
 def _below(estimate: Estimate) -> float:
@@ -216,7 +268,7 @@ def _alert_plot(figures: Figures) -> Figure:
         MAX_ROUTINE_PER_MONTH, color=BLACK, linestyle="--", linewidth=1, label="target for routine, responders"
     )
     axes.invert_yaxis()
-    axes.set_xlabel("escalations per patient-month")
+    axes.set_xlabel("escalations per patient-month in care")
     figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=8)
     return figure
 
@@ -228,7 +280,7 @@ def _trial_plot(trials: "Sequence[Reproduced]") -> Figure:
     grid = figure.subplots(len(kinds), 1, squeeze=False, height_ratios=ratios)
     for axes, kind in zip(grid.flat, kinds, strict=True):
         _draw_trials(axes, [one for one in trials if one.figure == kind])
-        axes.set_xlabel(f"{kind} ({UNITS.get(kind, 'share of patients')})")
+        axes.set_xlabel(FIGURES.get(kind, kind))
     handles, labels = grid.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False)
     return figure

@@ -22,7 +22,8 @@ LIMITS = (
     "predictive values, would not carry over.",
     "Virtual patients report in numbers, tell nothing in free text and mistake no question; the virtual clinician "
     "answers by rule, examines nobody, and care ends with a referral.",
-    "Where parameters were fitted to a published row, that the row is reproduced is no test of the model.",
+    "Which of the trials' figures the world was fitted to is said with them: that those are reproduced is no test of "
+    "the model. The others were in sight while it was fitted, so they are a weak one.",
 )
 """What a run cannot show."""
 
@@ -43,6 +44,10 @@ class Run:
     """Of all protocol files together."""
     fitted_to: tuple[str, ...]
     """Evidence rows that the latent model's figures were fitted to."""
+    fitted: tuple[str, ...]
+    """The published figures that the world was fitted to, whether or not the trials were simulated in this run."""
+    predicted: tuple[str, ...]
+    """The published figures that were not aimed at."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from rich.table import Table
 from shared.event.vocabulary import URGENCIES
 from shared.simulation.course import Archetype
 from shared.simulation.estimate import Estimate, Share
-from shared.simulation.figure import ANSWERS, DAYS_TO_CALL, Answer, Figures
+from shared.simulation.figure import ANSWERS, Answer, Figures
 from shared.simulation.run import Report
 from shared.simulation.target import Measured, Target
+from shared.simulation.verdict import DAYS_TO_CALL
 
 NOBODY = "–"
 """What stands where there was nobody to measure."""
@@ -153,18 +154,32 @@ def _verdict_grid(figures: Figures) -> Grid:
     if detection.median is not None:
         quartiles = f"{detection.median:.1f} ({detection.lower_quartile:.1f} to {detection.upper_quartile:.1f})"
     rows = (
-        (f"sensitivity, called by {DAYS_TO_CALL} days after the adequate course", told(verdict.sensitivity)),
+        (f"sensitivity, found by {DAYS_TO_CALL} days after the adequate course: the target", told(verdict.sensitivity)),
+        ("sensitivity, by the call of failed care alone", told(verdict.sensitivity_called)),
         ("sensitivity, patients of unclear truth held against it", told(verdict.sensitivity_worst)),
-        ("sensitivity, without those who end worse (no target)", told(verdict.sensitivity_without_worse)),
-        ("specificity, among those who responded to an adequate course", told(verdict.specificity)),
-        ("specificity, patients of unclear truth held against it", told(verdict.specificity_worst)),
-        ("specificity, with those whose course was not adequate", told(verdict.specificity_of_all)),
+        (
+            "sensitivity, everybody who did not respond, by the call alone (no target)",
+            told(verdict.sensitivity_everybody),
+        ),
+        ("wrong diagnosis, told that care failed or the diagnosis is unclear", told(verdict.wrong_diagnosis_found)),
+        ("wrong diagnosis, of them told that care failed", told(verdict.wrong_diagnosis_called)),
+        ("wrong diagnosis, of them told that the diagnosis is unclear", told(verdict.wrong_diagnosis_unclear)),
+        ("worsening, told as adverse response or failed care", told(verdict.worsening_told)),
+        ("worsening, of them told as failed care", told(verdict.worsening_called)),
+        ("worsening in spite of an adequate course, told", told(verdict.worsening_told_delivered)),
+        ("specificity, responders who are on course by the review: the target", told(verdict.specificity)),
+        ("specificity, all who respond", told(verdict.specificity_responds)),
+        ("specificity, who respond but are not on course by the review", told(verdict.specificity_not_on_course)),
+        ("specificity, slow responders who respond", told(verdict.specificity_slow)),
+        ("specificity, who respond or were under-dosed", told(verdict.specificity_with_under_dosed)),
+        ("specificity, the same without slow responders", told(verdict.specificity_without_slow)),
+        ("specificity, all who respond, unclear truth held against it", told(verdict.specificity_worst)),
+        ("specificity, who respond and whose pain changed by the end (no target)", told(verdict.specificity_everybody)),
         ("patients of unclear truth", str(verdict.unclear_truth)),
-        ("worse in spite of an adequate course, and told to a clinician", told(verdict.worsening_told)),
         ("called although the course was not adequate", told(verdict.under_dosed_called)),
-        ("called before the adequate course was over, of those not responding", told(verdict.called_early)),
-        ("called at any time, of those not responding", f"{len(detection.days)} of {detection.patients}"),
-        ("days from the adequate course to the call: median (quartiles)", quartiles),
+        ("called before the adequate course was over, of whom care failed", told(verdict.called_early)),
+        ("found at any time, of whom care failed", f"{len(detection.days)} of {detection.patients}"),
+        ("days from the adequate course to the answer: median (quartiles)", quartiles),
         ("red flag escalated in the same event", told(safety.red_flags_at_once)),
         ("red flag raised without one", told(safety.false_red_flags)),
         ("progressions after pain above 5/10 or an unsettled morning", str(safety.unsafe_progressions)),
@@ -172,7 +187,10 @@ def _verdict_grid(figures: Figures) -> Grid:
     return Grid(
         "verdict",
         "Verdict on failed care and safety",
-        "Under the adaptive plan, against the truth that only the simulation knows; exact 95 % intervals.",
+        "Under the adaptive plan, against the truth that only the simulation knows; exact 95 % intervals. Specificity "
+        "is judged on responders who have come half of the least meaningful change by the review: with less, the "
+        "criteria of the evidence cannot tell them from who does not respond. This was fixed on 2026-11-22, after "
+        "first cohorts had been seen; the rows without a target are the definitions before it.",
         ("figure", "measured"),
         rows,
     )
@@ -184,7 +202,7 @@ def _answer_grid(figures: Figures) -> Grid:
             NAMES[said.archetype],
             str(said.patients),
             str(said.delivered),
-            str(said.not_responding),
+            str(said.failed),
             *(str(said.answers[answer] or "") for answer in ANSWERS),
         )
         for said in figures.said
@@ -192,10 +210,10 @@ def _answer_grid(figures: Figures) -> Grid:
     return Grid(
         "answers",
         "What was said of whom",
-        "Adequate course: truly delivered. Not responding: so many of them ought to be called. Then each patient once, "
+        "Adequate course: truly delivered. Care failed: so many of them ought to be called. Then each patient once, "
         "by the first of several answers from the left. Other look: a clinician was asked to look for another reason. "
         "Not reached: no contact, or sessions not done.",
-        ("archetype", "patients", "adequate course", "not responding", *(HEADINGS[answer] for answer in ANSWERS)),
+        ("archetype", "patients", "adequate course", "care failed", *(HEADINGS[answer] for answer in ANSWERS)),
         tuple(rows),
     )
 
@@ -290,8 +308,8 @@ def _alert_grid(figures: Figures) -> Grid:
     return Grid(
         "alerts",
         "Escalations per patient-month",
-        "Under the adaptive plan; months after care has ended count too. One that rises in severity counts again.",
-        ("archetype", "patients", "patient-months", *URGENCIES),
+        "Under the adaptive plan, by months in care. One that rises in severity counts again.",
+        ("archetype", "patients", "months in care", *URGENCIES),
         tuple(rows),
     )
 

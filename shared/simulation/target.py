@@ -40,7 +40,7 @@ def targets_of(figures: Figures, courses: Sequence[Course]) -> tuple[Target, ...
             f"at least {MIN_SENSITIVITY:.0%}",
         ),
         _at_least(
-            "failed care: specificity after an adequate course, called at any time",
+            "failed care: specificity among responders on course by the review",
             verdict.specificity,
             MIN_SPECIFICITY,
             f"at least {MIN_SPECIFICITY:.0%}",

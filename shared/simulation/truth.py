@@ -6,8 +6,8 @@
 
 `adequate_day`: the first evening by which the program's least weeks had passed, its sessions were done at its
 adherence, and the dose was reached in truth: true effort of RPE 6 in 2 of the last 4 weeks, or no more was tolerated in
-each of the last 3, that is, after half of the week's sessions or more true pain (above what lets the condition's load
-rise, or a night that did not settle it) forbade a rise. Source: §6.1 b as RULEOUT.
+each of the last 3, that is, after half of the week's sessions or more true pain forbade a rise: above what lets the
+condition's load rise and more than it was at rest before, or above 5/10, or not settled by the night. Source: §6.1 b as RULEOUT.
 """
 
 from collections import deque

@@ -57,6 +57,7 @@ class Inbox:
 
     def __init__(self, pipeline: PurePipeline) -> None:
         self._pipeline = pipeline
+        self._steps = 0
         self._seen = {Stream.PROGRAMS: 0, Stream.ADJUSTMENTS: 0, Stream.ESCALATIONS: 0, Stream.CLASSIFICATIONS: 0}
         self.disposition: str | None = None
         self.program: dict[str, Any] | None = None
@@ -80,15 +81,18 @@ class Inbox:
         return self.program is not None and self.program["status"] == "ended"
 
     def read(self) -> None:
-        """Takes in what was published since."""
+        """Takes in what was published since; where nothing was decided since, there is nothing."""
+        steps = len(self._pipeline.steps)
+        if steps == self._steps:
+            return
+        self._steps = steps
         for stream in self._seen:
             for content in self._new(stream):
                 self._take(stream, content)
 
     def _new(self, stream: Stream) -> list[dict[str, Any]]:
-        entries = self._pipeline.entries(stream)
-        fresh = entries[self._seen[stream] :]
-        self._seen[stream] = len(entries)
+        fresh = self._pipeline.entries(stream, self._seen[stream])
+        self._seen[stream] += len(fresh)
         return [msgspec.json.decode(raw) for raw in fresh]
 
     def _take(self, stream: Stream, content: dict[str, Any]) -> None:

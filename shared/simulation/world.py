@@ -175,6 +175,11 @@ class Published(Record):
     fitted: bool
     """Whether the world was fitted to it; else it is a prediction."""
 
+    @property
+    def name(self) -> str:
+        """As a reader names it."""
+        return f"{self.row} {self.arm} {self.figure}"
+
 
 class TrialRules(Sourced):
     """What trials are reproduced, and how close counts."""

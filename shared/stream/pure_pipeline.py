@@ -8,12 +8,13 @@ The simulation, `protocols try` and tests run care through it, at about a millis
 """
 
 import heapq
-import json
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from shared.decision import Decision, Incoming, Origin, Performed, TimerFired
 from shared.event.envelope import Event
@@ -112,7 +113,7 @@ class PurePipeline:
 
         Without `stream`, to the one of the event's type.
         """
-        self._append(stream or PAYLOAD_BY_TYPE[json.loads(raw)["type"]].stream, raw)
+        self._append(stream or PAYLOAD_BY_TYPE[_HEAD.decode(raw).type].stream, raw)
         self._drain()
 
     def advance(self, to: datetime) -> None:
@@ -151,9 +152,9 @@ class PurePipeline:
         parsed.extend(_parse(raw) for raw in self._entries[stream][len(parsed) :])
         return parsed
 
-    def entries(self, stream: Stream | str) -> tuple[bytes, ...]:
-        """The entries of one stream as they would lie in Redis."""
-        return tuple(self._entries[Stream(stream)])
+    def entries(self, stream: Stream | str, after: int = 0) -> tuple[bytes, ...]:
+        """The entries of one stream as they would lie in Redis; `after`: without so many of the first."""
+        return tuple(self._entries[Stream(stream)][after:])
 
     def state(self, service: str, patient: str) -> Any:
         """One service's decoded state of one patient; None where it holds nothing."""
@@ -282,12 +283,20 @@ class PurePipeline:
                 raise RuntimeError(f"{service.name} does not say that it writes to {draft.data.stream}")
 
 
+class _Head(msgspec.Struct):
+    """What is read of an event before a service decodes it."""
+
+    type: str
+    time: str
+
+
+_HEAD = msgspec.json.Decoder(_Head)
 _PLATFORM = (Stream.INTAKES, Stream.SESSIONS, Stream.DECISIONS, Stream.PATIENTS)
 
 
 def time_of(raw: bytes) -> datetime:
     """The event time of a raw event."""
-    return datetime.fromisoformat(json.loads(raw)["time"].replace("Z", "+00:00"))
+    return datetime.fromisoformat(_HEAD.decode(raw).time)
 
 
 def _written(version: int, record: Record[Any]) -> bytes:
@@ -295,7 +304,7 @@ def _written(version: int, record: Record[Any]) -> bytes:
 
 
 def _parse(raw: bytes) -> Event[Any]:
-    return adapter(json.loads(raw)["type"]).validate_json(raw)
+    return adapter(_HEAD.decode(raw).type).validate_json(raw)
 
 
 def _what(incoming: Incoming) -> str:

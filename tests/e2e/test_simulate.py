@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from shared.cli.main import main
+from shared.protocol.library import load_protocols, shipped_protocols
+from tests.support.protocol_folder import change, copy_of_shipped
 from tests.support.running import environment_for
 
 ROOT = Path(__file__).parents[2]
@@ -69,13 +71,29 @@ def test_a_small_cohort_ends_in_tables_plots_page_and_figures(tmp_path: Path) ->
 def test_figures_as_json_are_those_of_the_file_and_the_same_each_time(tmp_path: Path) -> None:
     """The same seed gives the same bytes, however many processes share the work."""
     asked = ("--patients", "12", "--weeks", "2", "--no-trials", "--json", "--archetype", "responder")
-    first = simulate(tmp_path, *asked, "--processes", "1")
-    again = simulate(tmp_path, *asked, "--processes", "2", "--out", "two")
+    faster = ("-c", WITHOUT_PLOTS)
+    first = simulate(tmp_path, *asked, "--processes", "1", program=faster)
+    again = simulate(tmp_path, *asked, "--processes", "2", "--out", "two", program=faster)
     assert first.returncode == again.returncode == 0, first.stderr + again.stderr
     assert first.stdout == again.stdout
     assert (tmp_path / "simulation" / "figures.json").read_text() == first.stdout
     figures = json.loads(first.stdout)
     assert [said["archetype"] for said in figures["figures"]["said"]] == ["responder"]
+
+
+def test_candidate_protocols_are_tried_on_every_processor(tmp_path: Path) -> None:
+    """`--protocols DIR` shares the work like any run, and the figures name the folder's own content."""
+    folder = copy_of_shipped(tmp_path / "candidate")
+    change(folder, "progression.yaml", "effort: {progress_at_most: 7", "effort: {progress_at_most: 6")
+    asked = ("--patients", "12", "--weeks", "2", "--no-trials", "--json", "--protocols", str(folder))
+    answer = simulate(tmp_path, *asked, "--processes", "2", program=("-c", WITHOUT_PLOTS))
+    assert answer.returncode == 0, answer.stderr
+    run = json.loads(answer.stdout)["run"]
+    assert run["digest"] == load_protocols(folder).digest != shipped_protocols().digest
+    assert run["seed"] == 1
+    assert run["model"] == "tissue"
+    assert "Z01 EDX success" in run["fitted"]
+    assert "Z03 isometric VISA-G" in run["predicted"]
 
 
 def test_without_the_plot_libraries_tables_and_figures_are_still_made(tmp_path: Path) -> None:

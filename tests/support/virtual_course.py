@@ -31,6 +31,7 @@ def course(patient: int = 1, plan: Plan = "adaptive", **differences: Any) -> Cou
         "has_meaningful_change": True,
         "adequate_day": 84.0,
         "alerts": (),
+        "ended_day": None,
         "red_flag_day": None,
         "unsafe_progressions": 0,
     }

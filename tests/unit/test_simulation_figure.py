@@ -8,16 +8,7 @@ import pytest
 
 from shared.simulation.course import Course
 from shared.simulation.estimate import difference, mean, percentiles, ratio, share
-from shared.simulation.figure import (
-    answer_of,
-    compare,
-    detection_of,
-    figures_of,
-    rate_of,
-    safety_of,
-    truth_of,
-    verdict_of,
-)
+from shared.simulation.figure import answer_of, compare, figures_of, months_of, rate_of, safety_of
 from shared.simulation.target import Target, targets_of
 from tests.support.virtual_course import alert, course, failing, under_each_plan
 
@@ -87,88 +78,6 @@ def test_percentiles_lie_between_the_values() -> None:
     assert percentiles([3.0], 10, 50, 90) == (3, 3, 3)
 
 
-def test_nineteen_of_twenty_non_responders_called_in_time_are_a_sensitivity_of_95_percent() -> None:
-    """A call up to two weeks after the adequate course is in time, one a day later is not."""
-    cohort = [failing(patient, 84 + patient % 15) for patient in range(19)] + [failing(19, 99)]
-    found = verdict_of(cohort).sensitivity
-    assert found is not None
-    assert (found.count, found.of) == (19, 20)
-    assert (found.low, found.high) == pytest.approx((0.7513, 0.9987), abs=1e-4)
-
-
-def test_a_call_exactly_two_weeks_after_the_course_is_in_time() -> None:
-    """The boundary belongs to the aim."""
-    found = verdict_of([failing(1, 98)]).sensitivity
-    assert found is not None
-    assert found.count == 1
-
-
-def test_a_responder_called_failed_at_any_time_lowers_specificity() -> None:
-    """A wrong call counts however late it comes."""
-    wrong = course(1, alerts=(alert("failed_conservative_care", 139),))
-    cohort = [wrong, *(course(patient) for patient in range(2, 11)), course(11, adequate_day=None)]
-    verdict = verdict_of(cohort)
-    assert verdict.specificity is not None
-    assert verdict.specificity_of_all is not None
-    assert (verdict.specificity.count, verdict.specificity.of) == (9, 10)
-    assert (verdict.specificity_of_all.count, verdict.specificity_of_all.of) == (10, 11)
-
-
-def test_a_patient_whose_course_was_not_adequate_must_never_be_called_failed() -> None:
-    """Who did too little is under-dosed, whatever pain did, and is no non-responder."""
-    called = course(
-        1,
-        archetype="under_doser",
-        adequate_day=None,
-        has_meaningful_change=False,
-        alerts=(alert("failed_conservative_care", 90),),
-    )
-    verdict = verdict_of([called, course(2, archetype="under_doser", adequate_day=None)])
-    assert truth_of(called) == "not_delivered"
-    assert verdict.sensitivity is None
-    assert verdict.under_dosed_called is not None
-    assert (verdict.under_dosed_called.count, verdict.under_dosed_called.of) == (1, 2)
-
-
-def test_patients_of_unclear_truth_are_counted_apart_and_held_against_the_pipeline_in_the_worst_case() -> None:
-    """Nobody is left out silently: what load would do and what pain did may disagree."""
-    better_by_nature = course(1, responds=False)
-    too_late = course(2, has_meaningful_change=False, alerts=(alert("failed_conservative_care", 90),))
-    verdict = verdict_of([better_by_nature, too_late, failing(3, 90), course(4)])
-    assert verdict.unclear_truth == 2
-    assert verdict.sensitivity is not None
-    assert verdict.sensitivity_worst is not None
-    assert verdict.specificity is not None
-    assert verdict.specificity_worst is not None
-    assert (verdict.sensitivity.count, verdict.sensitivity.of) == (1, 1)
-    assert (verdict.sensitivity_worst.count, verdict.sensitivity_worst.of) == (1, 2)
-    assert (verdict.specificity.count, verdict.specificity.of) == (1, 1)
-    assert (verdict.specificity_worst.count, verdict.specificity_worst.of) == (1, 2)
-
-
-def test_who_gets_worse_counts_for_the_target_and_is_measured_by_itself_too() -> None:
-    """Worsening may be due another answer than failed care; that softens no target, it stands beside it."""
-    worse = replace(failing(1, None), pain_nprs=(5.0,) * 20 + (7.0,))
-    told = replace(worse, patient=2, alerts=(alert("adverse_response", 30),))
-    almost = replace(worse, patient=3, pain_nprs=(5.0,) * 20 + (6.9,))
-    verdict = verdict_of([worse, told, almost, failing(4, 90)])
-    assert verdict.worsening_told is not None
-    assert verdict.sensitivity is not None
-    assert verdict.sensitivity_without_worse is not None
-    assert (verdict.worsening_told.count, verdict.worsening_told.of) == (1, 2)
-    assert (verdict.sensitivity.count, verdict.sensitivity.of) == (1, 4)
-    assert (verdict.sensitivity_without_worse.count, verdict.sensitivity_without_worse.of) == (1, 2)
-
-
-def test_time_to_detection_is_counted_from_the_adequate_course() -> None:
-    """Days after it, with quartiles over those called; who was never called stays in the denominator."""
-    found = detection_of([failing(1, 86), failing(2, 88), failing(3, 83), failing(4, 94), failing(5, None)])
-    assert list(found.days) == [-1, 2, 4, 10]
-    assert found.patients == 5
-    assert found.median == 3
-    assert (found.lower_quartile, found.upper_quartile) == (1.25, 5.5)
-
-
 @pytest.mark.parametrize(
     ("found", "answer"),
     [
@@ -206,6 +115,15 @@ def test_escalations_are_counted_per_patient_month() -> None:
     routine = rate_of(cohort, "routine")
     assert routine is not None
     assert routine.value == pytest.approx(1 / (2 * 140 / 30.4375))
+
+
+def test_a_month_counts_only_while_care_goes_on() -> None:
+    """Whoever was referred after two weeks can be told of no more: the rate is per month in care."""
+    cohort = [course(1, ended_day=14.0, alerts=(alert("red_flag", 14, "emergency"),)), course(2, ended_day=150.0)]
+    assert [months_of(one) for one in cohort] == pytest.approx([14 / 30.4375, 140 / 30.4375])
+    emergency = rate_of(cohort, "emergency")
+    assert emergency is not None
+    assert emergency.value == pytest.approx(30.4375 / 154)
 
 
 def test_plans_are_compared_on_the_same_patients() -> None:

@@ -26,6 +26,8 @@ RUN = Run(
     protocols={"gluteal_tendinopathy": "1.2.3"},
     digest="0123456789abcdef",
     fitted_to=("Z01",),
+    fitted=("Z01 EDX success",),
+    predicted=("Z03 isometric VISA-G",),
 )
 TRIALS = (
     Reproduced("Z01", "education and exercise", "mean pain at 8 weeks", 1.5, 1.7, 0.5, True),

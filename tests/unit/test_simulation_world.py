@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,7 @@ from shared.simulation.truth import responds
 from shared.simulation.wire import Raised, at
 from shared.simulation.world import world
 from shared.stream.discovery import load_services
+from tests.support.protocol_folder import change, copy_of_shipped
 
 MODELS: tuple[Model, ...] = ("tissue", "fitness_fatigue")
 SQUAT = PrescribedExercise(
@@ -254,6 +256,16 @@ def test_a_deteriorating_patient_hurts_more_in_the_end() -> None:
     assert not course.responds
 
 
+def test_care_ends_with_the_referral_and_else_goes_on_to_the_end() -> None:
+    """After a red flag a clinician refers within hours: from then on no month in care is counted."""
+    _, flagged = one("red_flag", 0)
+    _, responder = one("responder", 0)
+    assert flagged.red_flag_day is not None
+    assert flagged.ended_day is not None
+    assert flagged.red_flag_day <= flagged.ended_day <= flagged.red_flag_day + 2
+    assert responder.ended_day is None
+
+
 @pytest.mark.parametrize("number", range(4))
 def test_a_red_flag_is_raised_by_the_event_that_tells_of_it_and_ends_care(number: int) -> None:
     """From the report on nobody trains on."""
@@ -275,6 +287,15 @@ def test_the_same_seed_gives_the_same_courses_with_one_process_or_two() -> None:
     alone = list(simulate(11, 2, 5, processes=1))
     assert list(simulate(11, 2, 5, processes=2)) == alone
     assert list(simulate(11, 2, 6, processes=1)) != alone
+
+
+def test_candidate_protocols_are_read_by_each_process_for_itself(tmp_path: Path) -> None:
+    """A folder with another rule gives other courses, and the same ones however many processes share the work."""
+    folder = copy_of_shipped(tmp_path / "protocols")
+    change(folder, "progression.yaml", "effort: {progress_at_most: 7", "effort: {progress_at_most: 2")
+    alone = list(simulate(11, 3, 5, protocols=folder, processes=1))
+    assert list(simulate(11, 3, 5, protocols=folder, processes=2)) == alone
+    assert alone != list(simulate(11, 3, 5, processes=1))
 
 
 def test_weekly_series_begin_at_week_0_and_plans_meet_the_same_patient() -> None:

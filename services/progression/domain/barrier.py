@@ -158,7 +158,8 @@ def bars_earning(before: Snapshot, after: Snapshot, reports: Reports, exercise_i
         return "no next morning was reported"
     if not pending.earned or (exercise_id is not None and exercise_id not in pending.earned):
         return "the session did not earn it"
-    if reports.at - pending.time < timedelta(hours=ceiling.MORNING_AFTER_HOURS):
+    is_named = fact.session_id == pending.session_id
+    if not is_named and reports.at - pending.time < timedelta(hours=ceiling.MORNING_AFTER_HOURS):
         return "no night has passed since the session"
     return bars_morning(next((one for one in after.notes if one.session_id == pending.session_id), None))
 

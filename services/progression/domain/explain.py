@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from msgspec import structs
-
 from services.progression.domain import packet
 from services.progression.domain.basis import basis_of, basis_of_escalation, basis_of_status
 from services.progression.domain.book import Book, Dose
@@ -48,12 +46,13 @@ def prescription_of(s: Snapshot, book: Book, protocols: Protocols) -> Prescripti
     return tuple(_prescribed(s, track.dose, book, protocols) for track in s.tracks)
 
 
-def adjustment_of(said: Adjusted, protocols: Protocols, subject: str) -> LoadAdjusted | None:
-    """One `load.adjusted`; None where the program's conditions have no protocol here."""
-    turn = turn_at(said.snapshot, (said.book,), protocols, subject, said.time)
-    assessment = assessment_now(turn)
-    if assessment is None:
-        return None
+def assessment_of(said: Adjusted, protocols: Protocols, subject: str) -> Assessment | None:
+    """How care was going when it was said; None where the program's conditions have no protocol here."""
+    return assessment_now(turn_at(said.snapshot, (said.book,), protocols, subject, said.time))
+
+
+def adjustment_of(said: Adjusted, assessment: Assessment, protocols: Protocols, subject: str) -> LoadAdjusted:
+    """One `load.adjusted`, which tells how care was going then."""
     s = said.snapshot
     rationale = [*said.why, assessment.because]
     return LoadAdjusted(
@@ -270,6 +269,7 @@ def _prescribed(s: Snapshot, dose: Dose, book: Book, protocols: Protocols) -> Pr
 
 
 _FIELDS = tuple(field for field in Dose.__struct_fields__ if field != "exercise_id")
+_SORTED_FIELDS = tuple(sorted(Dose.__struct_fields__))
 
 
 def _label(dose: Dose, book: Book, protocols: Protocols) -> str | None:
@@ -300,7 +300,7 @@ def _change(one: LoadChange, book: Book, protocols: Protocols) -> Change:
 def _fields(dose: Dose | None) -> dict[str, Any] | None:
     if dose is None:
         return None
-    return {name: value for name, value in sorted(structs.asdict(dose).items()) if value is not None}
+    return {name: value for name in _SORTED_FIELDS if (value := getattr(dose, name)) is not None}
 
 
 def _references(rules: list[str], protocols: Protocols) -> tuple[str, ...]:

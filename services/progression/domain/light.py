@@ -1,10 +1,11 @@
 """How a session is read: green, amber or red, and what forbids any rise of load."""
 
 from services.progression.domain.fact import Performed, SessionFact
-from services.progression.domain.load import Light
+from services.progression.domain.load import Blame, Light
 from services.progression.domain.state import Note
 from services.progression.domain.trend import is_rising
 from services.progression.domain.turn import PainLimits, Turn
+from shared.protocol import ceiling
 
 
 def strictest_limits(turn: Turn) -> PainLimits:
@@ -15,12 +16,32 @@ def strictest_limits(turn: Turn) -> PainLimits:
     return turn.pain_limits
 
 
-def light_of(turn: Turn, pain_nprs: float, symptoms: tuple[str, ...]) -> Light:
-    """Green may progress, amber holds, red goes back. Source: P02."""
+def light_of(turn: Turn, pain_nprs: float, symptoms: tuple[str, ...], pain_before: float | None = None) -> Light:
+    """Green may progress, amber holds, red goes back. Source: P02.
+
+    Up to 5/10, pain that was there before the session holds, and may progress where the session did not add to
+    it: less load cannot take it away. Source: P01, J-REST.
+    """
     progress, allowed, _, regress = strictest_limits(turn)
-    if pain_nprs > allowed or not regress.isdisjoint(symptoms):
+    if not regress.isdisjoint(symptoms):
         return "red"
-    return "amber" if pain_nprs > progress else "green"
+    if pain_nprs <= progress:
+        return "green"
+    if pain_nprs <= ceiling.PAIN_AT_MOST_NPRS and is_at_rest(turn, pain_nprs, pain_before):
+        return "green" if pain_before is not None and pain_nprs <= pain_before else "amber"
+    return "amber" if pain_nprs <= allowed else "red"
+
+
+def session_light(turn: Turn, fact: SessionFact) -> Light:
+    """Of the whole session, by its worst pain."""
+    return light_of(turn, worst_pain(fact), fact.symptoms, fact.pain_before)
+
+
+def is_at_rest(turn: Turn, pain_nprs: float, pain_before: float | None) -> bool:
+    """Whether the pain was there before the session already. Unknown is no. Source: J-REST."""
+    if pain_before is None or pain_before <= strictest_limits(turn)[0]:
+        return False
+    return pain_nprs - pain_before <= turn.protocols.progression.regress.rest_rise_points
 
 
 def obstacle(turn: Turn) -> tuple[str, str] | None:
@@ -63,7 +84,16 @@ def exercise_light(turn: Turn, fact: SessionFact, performed: Performed, light: L
     """The exercise's own pain where it was reported, else that of the session."""
     if performed.skipped or performed.pain_nprs is None:
         return light
-    return light_of(turn, performed.pain_nprs, fact.symptoms)
+    return light_of(turn, performed.pain_nprs, fact.symptoms, fact.pain_before)
+
+
+def blame_for(turn: Turn, fact: SessionFact, performed: Performed) -> Blame:
+    """What a red report of an exercise says of it: it hurt, the session hurt, or it hurt before."""
+    if not strictest_limits(turn)[3].isdisjoint(fact.symptoms):
+        return "session" if performed.pain_nprs is None else "exercise"
+    if performed.pain_nprs is None:
+        return "rest" if is_at_rest(turn, worst_pain(fact), fact.pain_before) else "session"
+    return "rest" if is_at_rest(turn, performed.pain_nprs, fact.pain_before) else "exercise"
 
 
 def worst_pain(fact: SessionFact) -> float:

@@ -14,6 +14,11 @@ from shared.protocol.program import PhaseExercise, Range
 from shared.protocol.progression import ProgressionRules
 
 Light = Literal["green", "amber", "red"]
+Blame = Literal[
+    "exercise",  # its own pain: one step back, then its easier variant, then none
+    "session",  # which exercise hurt is not known: none is taken out for it
+    "rest",  # the pain was there before: not far below where the phase began
+]
 MARK_LIMIT = 16
 _Amount = TypeVar("_Amount", int | None, float | None)
 

@@ -104,6 +104,17 @@ def function_trend(statistic: Statistic, course: Course, instrument: str) -> Fun
     return FunctionTrend(_points(line.slope * scale), round(sqrt(line.slope_variance) * scale, 4), probability)
 
 
+def probability_on_the_way(statistic: Statistic, course: Course, week: int) -> float | None:
+    """That pain, going on as over all reports so far, will have improved by what matters in that week."""
+    series = statistic.of(PAIN)
+    baseline = baseline_of(statistic, PAIN, course.non_response.baseline_within_weeks)
+    line = None if series is None else _line_of_all(series, course.trend)
+    if line is None or baseline is None or week <= 0:
+        return None
+    needed = meaningful_points(baseline, course.trend)
+    return _above(-line.slope * week - needed, line.slope_variance * week * week)
+
+
 def meaningful_points(baseline: float, rules: TrendRules) -> float:
     """Points of improvement that matter to a patient with this baseline.
 

@@ -69,7 +69,7 @@ def advance(turn: Turn) -> bool:
     if adherence is not None and adherence < need.adherence:
         return False
     last = turn.s.notes[-need.clean_sessions :]
-    if len(last) < need.clean_sessions or any(note.light != "green" for note in last):
+    if len(last) < need.clean_sessions or any(note.light != "green" for note in last) or not last[-1].is_settled:
         return False
     unseen = [c.statement for c in (*rules.exit, *following.entry) if c.kind == "unreportable"]
     turn.say("P16", f"The criteria to leave the phase “{rules.name}” were met at {stand.met} check-ins in a row.")

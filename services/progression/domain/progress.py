@@ -15,7 +15,7 @@ from services.progression.domain.circumstance import (
     may_progress,
 )
 from services.progression.domain.fact import Performed, SessionFact
-from services.progression.domain.light import exercise_light, obstacle, pain_words, strictest_limits
+from services.progression.domain.light import blame_for, exercise_light, obstacle, pain_words, strictest_limits
 from services.progression.domain.load import Light, Span, Track
 from services.progression.domain.regress import ease, fall
 from services.progression.domain.start import begin_track
@@ -39,7 +39,8 @@ def work_through(turn: Turn, fact: SessionFact, light: Light) -> None:
         performed = done.get(exercise_id, Performed(exercise_id, skipped=True))
         own = exercise_light(turn, fact, performed, light)
         if own == "red":
-            fall(turn, track, f"{pain_words(turn, fact, performed)}, so this exercise goes one step back.")
+            words = f"{pain_words(turn, fact, performed)}, so this exercise goes one step back."
+            fall(turn, track, words, blame=blame_for(turn, fact, performed))
             continue
         if second_amber and own == "amber":
             ease(turn, track)

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from services.progression.domain.explain import adjustment_of, changed_program, raised, reached_goal
+from services.progression.domain.explain import adjustment_of, assessment_of, changed_program, raised, reached_goal
 from services.progression.domain.fact import ProgramFact, SessionFact
 from services.progression.domain.fold import Folded, Moment
+from services.progression.domain.response import Assessment
 from services.progression.domain.state import (
     Escalation,
     Left,
@@ -36,10 +37,13 @@ def publish(folded: Folded, arrived: set[str], protocols: Protocols, subject: st
             drafts.append(_rewritten(output, version, protocols, subject, repeated))
             version, status = version + 1, output.status
         else:
-            draft = _adjusted(output, protocols, subject, repeated, folded.again)
-            told = _response_of(draft)
-            if draft is not None and (output.is_news or repeated or told != published.response):
-                drafts.append(draft)
+            # Explaining is dear: only what is told is explained.
+            assessment = assessment_of(output, protocols, subject)
+            if assessment is None:
+                continue
+            told = _told_of(assessment.response)
+            if output.is_news or repeated or told != published.response:
+                drafts.append(_adjusted(output, assessment, protocols, subject, repeated, folded.again))
                 published = replace(published, response=told)
                 if _prescribes(output) and status in ("held", "ended"):
                     status = "active"  # a late session prescribed: the planner's hold that came after it is told again
@@ -83,8 +87,8 @@ def repeat_late(state: State, fact: SessionFact, protocols: Protocols, subject: 
         None,
         late=True,
     )
-    draft = _adjusted(said, protocols, subject, False, False)
-    return (draft,) if draft is not None else ()
+    assessment = assessment_of(said, protocols, subject)
+    return () if assessment is None else (_adjusted(said, assessment, protocols, subject, False, False),)
 
 
 def _of_left(left: Left, fact: SessionFact) -> Draft:
@@ -128,18 +132,15 @@ def _prescribes(output: Output) -> bool:
     return isinstance(output, Adjusted) and output.snapshot.is_running and not output.late
 
 
-def _response_of(draft: Draft | None) -> Told | None:
-    if draft is None or not isinstance(draft.data, LoadAdjusted):
-        return None
-    response = draft.data.response
+def _told_of(response: Response) -> Told:
     return Told(response.status, response.week, response.probability_of_meaningful_change)
 
 
-def _adjusted(said: Adjusted, protocols: Protocols, subject: str, repeated: bool, again: bool) -> Draft | None:
+def _adjusted(
+    said: Adjusted, assessment: Assessment, protocols: Protocols, subject: str, repeated: bool, again: bool
+) -> Draft:
     """`again`: facts were folded anew, so what is in force may be another prescription than was told."""
-    payload = adjustment_of(said, protocols, subject)
-    if payload is None:
-        return None
+    payload = adjustment_of(said, assessment, protocols, subject)
     is_prescribed = _prescribes(said) and (said.is_news or again)
     return Draft(
         payload,

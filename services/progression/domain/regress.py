@@ -5,23 +5,33 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from services.progression.domain import load
+from services.progression.domain.book import Book, Dose
 from services.progression.domain.light import is_lighter_week
-from services.progression.domain.load import Track
+from services.progression.domain.load import Blame, Track
 from services.progression.domain.selection import fill_session
 from services.progression.domain.start import begin_track, planned_dose
 from services.progression.domain.state import Relief
 from services.progression.domain.turn import Turn
 from services.progression.domain.variant import variant_of
+from shared.event.adjustment import ChangeKind
 
 
-def fall(turn: Turn, track: Track, because: str, rule: str = "P17") -> None:
-    """One step back; after repeated red sessions the easier variant, or none. Source: P17."""
+def fall(turn: Turn, track: Track, because: str, rule: str = "P17", blame: Blame = "session") -> None:
+    """One step back; after repeated red sessions the easier variant, or none. Source: P17, J-REST."""
     rules, book = turn.protocols.progression.regress, turn.book
     if book is None:
         return
     reds = track.reds + 1
     exercise_id = track.dose.exercise_id
     lighter = load.lighten(track.dose, rules.load_factor, book, levels_back=1)
+    if blame == "rest":
+        floor = _phase_dose(turn, book, exercise_id)
+        if floor is None or load.volume_of(lighter) < rules.rest_floor_share * load.volume_of(floor):
+            turn.keep(exercise_id, rule, f"{because} It was there before, and the load is light already, so it stays.")
+        elif lighter != track.dose:
+            turn.change(exercise_id, "regress", track.dose, lighter, rule, because)
+            turn.put(load.mark(replace(track, dose=lighter, at_top=0), turn.at))
+        return
     if lighter != track.dose and (reds < rules.reds_to_substitute or is_lighter_week(turn)):
         turn.change(exercise_id, "regress", track.dose, lighter, rule, because)
         turn.put(load.mark(replace(track, dose=lighter, reds=reds, at_top=0), turn.at))
@@ -30,6 +40,11 @@ def fall(turn: Turn, track: Track, because: str, rule: str = "P17") -> None:
     if easier is not None:
         turn.change(exercise_id, "substitute", track.dose, easier, rule, f"{because} Its easier variant replaces it.")
         turn.swap(track, replace(begin_track(easier, turn.at), variant_since=turn.at))
+        return
+    if blame == "session":
+        kind: ChangeKind = "regress" if lighter != track.dose else "hold"
+        turn.change(exercise_id, kind, track.dose, lighter, rule, f"{because} Nothing easier is left of it.")
+        turn.put(load.mark(replace(track, dose=lighter, reds=reds, at_top=0), turn.at))
         return
     before = turn.s
     turn.set(
@@ -50,8 +65,7 @@ def ease(turn: Turn, track: Track) -> None:
     book, factor = turn.book, turn.protocols.progression.regress.load_factor
     if book is None:
         return
-    stand = turn.s.stands[0] if turn.s.stands else None
-    floor = planned_dose(book, stand.phase_id if stand else "", track.dose.exercise_id)
+    floor = _phase_dose(turn, book, track.dose.exercise_id)
     lighter = load.lighten(track.dose, factor, book, levels_back=1)
     dose = track.dose if floor is None or load.volume_of(lighter) < load.volume_of(floor) else lighter
     if dose == track.dose:
@@ -60,6 +74,12 @@ def ease(turn: Turn, track: Track) -> None:
     because = "This was the second amber session within a week, so it goes one step back."
     turn.change(dose.exercise_id, "regress", track.dose, dose, "P17", because)
     turn.put(load.mark(replace(track, dose=dose, at_top=0, reds=0), turn.at))
+
+
+def _phase_dose(turn: Turn, book: Book, exercise_id: str) -> Dose | None:
+    """What the phase began with."""
+    stand = turn.s.stands[0] if turn.s.stands else None
+    return planned_dose(book, stand.phase_id if stand else "", exercise_id)
 
 
 def deload_if_due(turn: Turn) -> bool:

@@ -129,7 +129,7 @@ def begin_course(turn: Turn) -> None:
         adherence=adherence.begin_course(s.adherence),
         extension=None,
         stalled_weeks=0,
-        harder_at=None,
+        dose_marks=(),
     )
     resolve(turn, "failed_conservative_care", "superseded")
 

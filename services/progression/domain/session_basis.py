@@ -8,7 +8,7 @@ from services.progression.domain.circumstance import effort_cap_rpe
 from services.progression.domain.escalation import flag_evidence, flag_urgency
 from services.progression.domain.fact import Performed, SessionFact
 from services.progression.domain.flare import LASTING_SYMPTOM, NIGHT_SYMPTOM, usual_pain
-from services.progression.domain.light import exercise_light, light_of, strictest_limits, worst_pain
+from services.progression.domain.light import exercise_light, session_light, strictest_limits, worst_pain
 from services.progression.domain.load import Light
 from services.progression.domain.progress import load_in_force
 from services.progression.domain.trial import (
@@ -118,7 +118,7 @@ def pain_entries(
 def _exercises(trial: Trial, turn: Turn, said: Adjusted, fact: SessionFact) -> Iterator[Basis]:
     was = exercises_of(trial.ground.before, said.snapshot, said.changes)
     done = {one.exercise_id: one for one in fact.exercises if one.exercise_id in was}
-    light = light_of(turn, worst_pain(fact), fact.symptoms)
+    light = session_light(turn, fact)
     for exercise_id in was:
         if exercise_id not in done or done[exercise_id].skipped:
             yield basis("P21", f"exercises.{exercise_id}.skipped", True, None, ("P21",), was[exercise_id])

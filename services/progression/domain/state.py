@@ -45,6 +45,8 @@ class Note(Struct, frozen=True, omit_defaults=True):
     pain_nprs: float
     pain_before: float | None = None
     morning_nprs: float | None = None
+    performed_share: float | None = None
+    """Of what was prescribed, 0 to 1."""
     is_settled: bool | None = None
     """The next morning was back at the pain before; None while unknown."""
 
@@ -210,10 +212,10 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     """Local dates of the running week without a session due."""
     extension: Extension | None = None
     tolerated: tuple[Tolerated, ...] = ()
-    harder_at: datetime | None = None
-    """When an exercise that loads was last tolerated harder than ever before."""
+    dose_marks: tuple[tuple[str, float], ...] = ()
+    """By exercise that loads: the most of it that was tolerated when that last grew."""
     stalled_weeks: int = 0
-    """Weeks since then in which progress was due, or tried and not tolerated."""
+    """Weeks since then in which all was done and answered and it did not grow."""
     statistic: Statistic | None = None
     adherence: Adherence | None = None
     goals: tuple[GoalState, ...] = ()
@@ -225,10 +227,16 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
         return self.status == "active" and not self.holds
 
     def escalation(self, reason: str) -> Escalation | None:
-        return next((one for one in self.open if one.reason == reason), None)
+        for one in self.open:
+            if one.reason == reason:
+                return one
+        return None
 
     def track(self, exercise_id: str) -> Track | None:
-        return next((one for one in self.tracks if one.dose.exercise_id == exercise_id), None)
+        for one in self.tracks:
+            if one.dose.exercise_id == exercise_id:
+                return one
+        return None
 
 
 class Waiting(Struct, frozen=True, omit_defaults=True):

@@ -20,7 +20,7 @@ from services.progression.domain.fact import (
 )
 from services.progression.domain.flare import NIGHT_SYMPTOM, follow_flare, note_night, note_pain
 from services.progression.domain.hold import begin_pause, end_program
-from services.progression.domain.light import light_of, strictest_limits, usual_morning, worst_pain
+from services.progression.domain.light import light_of, session_light, strictest_limits, usual_morning, worst_pain
 from services.progression.domain.load import Light
 from services.progression.domain.phase import advance, count_for_phase, read_criteria
 from services.progression.domain.progress import expire, settle, work_through
@@ -29,6 +29,7 @@ from services.progression.domain.review import review
 from services.progression.domain.state import Note, ReachedNote
 from services.progression.domain.symptom import follow_fit, hear
 from services.progression.domain.takeover import take_over
+from services.progression.domain.tolerance import performed_share
 from services.progression.domain.turn import Turn
 from shared.protocol import ceiling
 
@@ -78,8 +79,15 @@ def _session(turn: Turn, fact: SessionFact) -> None:
         return
     _count_session(turn, fact)
     before = turn.s.pending
-    light = light_of(turn, worst_pain(fact), fact.symptoms) if turn.treated else "amber"
-    note = Note(fact.session_id, fact.time, light, worst_pain(fact), fact.pain_before)
+    light = session_light(turn, fact) if turn.treated else "amber"
+    note = Note(
+        fact.session_id,
+        fact.time,
+        light,
+        worst_pain(fact),
+        fact.pain_before,
+        performed_share=performed_share(turn, fact),
+    )
     turn.set(
         notes=(*turn.s.notes, note)[-NOTE_LIMIT:],
         last_session=turn.at,
@@ -153,14 +161,14 @@ def _advance_after(turn: Turn) -> None:
 def note_of(turn: Turn, fact: CheckinFact) -> Note | None:
     """The session whose next morning this is: the one it names, else the latest that can be meant.
 
-    What is told before a night has passed is no next morning. Source: R5.
+    Without a name, what is told before a night has passed is no next morning. Source: R5.
     """
-    night = timedelta(hours=ceiling.MORNING_AFTER_HOURS)
-    earlier = [note for note in turn.s.notes if turn.at - note.time >= night]
+    earlier = [note for note in turn.s.notes if note.time < turn.at]
     if fact.session_id is not None:
         return next((note for note in earlier if note.session_id == fact.session_id), None)
+    night = timedelta(hours=ceiling.MORNING_AFTER_HOURS)
     hours = turn.protocols.progression.no_data.morning_hours
-    last = earlier[-1] if earlier else None
+    last = next((note for note in reversed(earlier) if turn.at - note.time >= night), None)
     return last if last is not None and turn.at - last.time <= timedelta(hours=hours) else None
 
 
@@ -172,7 +180,9 @@ def _morning(turn: Turn, note: Note, morning_nprs: float, symptoms: tuple[str, .
     settled = morning_nprs <= usual + rise and NIGHT_SYMPTOM not in symptoms
     light: Light = note.light
     report = light_of(turn, morning_nprs, symptoms)
-    if not settled:
+    # A smaller rise is within what a rating errs by: it gives nothing, and takes nothing away.
+    has_risen = morning_nprs >= usual + turn.protocols.progression.regress.morning_rise_points
+    if not settled and (has_risen or NIGHT_SYMPTOM in symptoms):
         light = "red" if "red" in (light, report) else "amber"
     elif report == "red" and not set(symptoms).isdisjoint(strictest_limits(turn)[3]):
         light = "red"

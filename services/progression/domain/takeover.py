@@ -53,7 +53,7 @@ def take_over(turn: Turn, fact: ProgramFact) -> None:
             regressed_at=None,
             reached=(),
             tolerated=(),
-            harder_at=None,
+            dose_marks=(),
             stalled_weeks=0,
             days_cap=None,
             approved_at=None,

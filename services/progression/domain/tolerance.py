@@ -15,7 +15,6 @@ from services.progression.domain.fact import SessionFact
 from services.progression.domain.load import Track
 from services.progression.domain.phase import is_met, leading
 from services.progression.domain.state import Snapshot, Tolerated
-from services.progression.domain.trend import is_rising
 from services.progression.domain.turn import Turn
 from shared.protocol.program import Criterion
 
@@ -37,8 +36,6 @@ def note_tolerance(turn: Turn, before: Snapshot) -> None:
         if had.highest is not None and _hardness(dose) <= _hardness(had.highest):
             continue
         tried[dose.exercise_id] = replace(had, highest=dose)
-        if _loads(turn, dose.exercise_id):
-            turn.set(harder_at=turn.at, stalled_weeks=0)
     _count_dose(turn, before, tried)
     if tuple(tried.values()) != turn.s.tolerated:
         current = {track.dose.exercise_id for track in turn.s.tracks}
@@ -68,14 +65,66 @@ def _count_dose(turn: Turn, before: Snapshot, tried: dict[str, Tolerated]) -> No
 
 
 def close_week(turn: Turn, done: int, due: int) -> None:
-    """Counts the week that is over where progress was due, or tried and not tolerated; else it is no evidence."""
+    """Counts the week that is over where all was done and answered and the tolerated load did not grow.
+
+    A repetition here and there is no growth; growth begins the count anew, anything else is no evidence.
+    Source: RULEOUT b, J-STALL.
+    """
     s = turn.s
     if not s.is_running or not done or not due or s.rest_until is not None or not turn.treated:
         return
-    if s.harder_at is not None and turn.at - s.harder_at < WEEK:
-        return
-    if _pain_forbade(turn) or (s.relief is None and _stands_at_top(turn) and _phase_needs_improvement(turn)):
+    rules = turn.treated[0].course.dose
+    shown = _tolerated_loads(turn)
+    if _growth(dict(s.dose_marks), shown) >= rules.growth_share:
+        turn.set(stalled_weeks=0, dose_marks=tuple(sorted(shown.items())))
+    elif s.relief is None and _is_delivered(turn, rules.fulfilled_share) and not _waits_for_reports(turn):
         turn.set(stalled_weeks=s.stalled_weeks + 1)
+
+
+def performed_share(turn: Turn, fact: SessionFact) -> float | None:
+    """How much of the prescribed repetitions or seconds a session did, with effort told; None: nothing prescribed."""
+    done = {one.exercise_id: one for one in fact.exercises if not one.skipped}
+    shares = []
+    for track in turn.s.tracks:
+        relief, dose = turn.s.relief, track.dose
+        dose = load.reduce_volume(dose, relief.volume_factor) if relief else dose
+        performed = done.get(dose.exercise_id)
+        seconds = 1.0 if performed is None or dose.hold_s is None else performed.hold_s or 0.0
+        asked = dose.sets * dose.reps * (dose.hold_s or 1.0)
+        # Without its effort nothing may rise, so it says nothing of what would have been tolerated.
+        is_told = performed is not None and performed.rpe is not None
+        shares.append(min(1.0, performed.total_reps * seconds / asked) if performed and is_told else 0.0)
+    return round(sum(shares) / len(shares), 3) if shares else None
+
+
+def _tolerated_loads(turn: Turn) -> dict[str, float]:
+    """By exercise that loads and is prescribed now: the most of it that was tolerated."""
+    now = {track.dose.exercise_id for track in turn.s.tracks}
+    return {
+        one.exercise_id: load.volume_of(one.highest)
+        for one in turn.s.tolerated
+        if one.highest is not None and one.exercise_id in now and _loads(turn, one.exercise_id)
+    }
+
+
+def _growth(marks: dict[str, float], shown: dict[str, float]) -> float:
+    """Mean growth of the tolerated loads as a share; what is tolerated for the first time has doubled."""
+    if not shown:
+        return 0.0
+    return sum(load_now / marks[one] - 1 if one in marks else 1.0 for one, load_now in shown.items()) / len(shown)
+
+
+def _is_delivered(turn: Turn, share: float) -> bool:
+    """Whether the week's sessions did what was prescribed, and most of their mornings are known."""
+    recent = [note for note in turn.s.notes if turn.at - note.time <= WEEK]
+    told = [note.performed_share for note in recent if note.performed_share is not None]
+    answered = sum(note.is_settled is not None for note in recent)
+    return bool(told) and sum(told) >= share * len(told) and 2 * answered >= len(recent)
+
+
+def _waits_for_reports(turn: Turn) -> bool:
+    """Nothing is left to raise in this phase, and nobody has told of what would open the next."""
+    return _stands_at_top(turn) and not _phase_needs_improvement(turn)
 
 
 def _shown(turn: Turn, before: Snapshot) -> list[Track]:
@@ -97,14 +146,6 @@ def _hardness(dose: Dose) -> tuple[float, float]:
 def _loads(turn: Turn, exercise_id: str) -> bool:
     exercise = turn.protocols.exercises.exercises.get(exercise_id)
     return exercise is not None and any(exercise.kind in one.course.dose.kinds for one in turn.treated)
-
-
-def _pain_forbade(turn: Turn) -> bool:
-    s, rule = turn.s, turn.protocols.progression.trend
-    recent = [note for note in s.notes if turn.at - note.time <= WEEK]
-    if any(note.light != "green" or note.is_settled is False for note in recent):
-        return True
-    return s.statistic is not None and is_rising(s.statistic, turn.at, rule.weeks, rule.rise_points)
 
 
 def _stands_at_top(turn: Turn) -> bool:

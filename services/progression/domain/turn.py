@@ -175,10 +175,11 @@ class Turn:
         because: str,
     ) -> None:
         """Notes one exercise's decision; a later one in the same step goes before an earlier one."""
-        earlier = next((one for one in self.changes if one.exercise_id == exercise_id), None)
-        if earlier is not None:
-            self.changes.remove(earlier)
-            before = earlier.before
+        for index, earlier in enumerate(self.changes):
+            if earlier.exercise_id == exercise_id:
+                before = earlier.before
+                del self.changes[index]
+                break
         self.changes.append(LoadChange(exercise_id, kind, before, after, rule, because))
         if rule not in self.rules:
             self.rules.append(rule)

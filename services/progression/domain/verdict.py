@@ -5,7 +5,7 @@ proves nothing. Source: §6.1 as NR, RULEOUT and F.* of the condition.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
 from typing import Literal
 
@@ -21,6 +21,7 @@ from services.progression.domain.change import (
     primary_change,
 )
 from services.progression.domain.goal import GoalState, long_term_reached
+from services.progression.domain.pain_trend import probability_on_the_way
 from services.progression.domain.rule_out import RuleOut, walk
 from services.progression.domain.statistic import PAIN, Statistic, week_of
 from shared.event.program import AdequateCourse
@@ -177,8 +178,11 @@ def _review(
         answer = _Answer("none", "Care is working: the measures have improved by what matters.")
     else:
         answer = _too_little(criteria, shortfalls, dose, course, primary) or _no_response(
-            adherence, criteria, course, circumstance, week
+            adherence, criteria, course, circumstance, week, _on_the_way(statistic, course, week)
         )
+        awaited = _awaited(statistic, course, adequate, circumstance, now)
+        if awaited and answer.kind in ("failed", "extend", "reclassify"):
+            answer = _Answer("none", f"The measures of the review are awaited: {_labels(awaited)}.")
     return Verdict(
         answer.kind,
         "RULEOUT" if answer.kind == "under_dosed" else "NR",
@@ -234,8 +238,12 @@ def _no_response(
     course: Course,
     circumstance: Circumstance,
     week: int,
+    on_the_way: str | None,
 ) -> _Answer:
-    """After enough care without full response: partial, not fully measured, or failed."""
+    """After enough care without full response: partial, not fully measured, or failed.
+
+    `on_the_way`: a sentence where pain is still falling and would fall by enough; else None.
+    """
     met = [c.instrument for c in criteria if c.met]
     worse = [c.instrument for c in criteria if c.gained is not None and c.gained <= -1]
     if met and worse:
@@ -254,7 +262,14 @@ def _no_response(
             "A second measure improved would have been a response.",
             Extension(week + rules.extend_weeks, _gains(criteria)),
         )
-    if met and extension is not None and week < extension.until_week:
+    if on_the_way is not None and not worse and extension is None:
+        return _Answer(
+            "extend",
+            f"{on_the_way} Care goes on for {rules.extend_weeks} weeks, once.",
+            "With pain that no longer falls, no measure improved would have been no response.",
+            Extension(week + rules.extend_weeks, _gains(criteria)),
+        )
+    if extension is not None and week < extension.until_week:
         return _Answer("none", f"The response is partial and care is extended to week {extension.until_week}.")
     if met and extension is not None and _has_grown(criteria, extension, rules.growth_share):
         until = week + course.response.plateau_weeks
@@ -281,6 +296,29 @@ def _no_response(
             "would have kept care going.",
         )
     return _Answer("failed", _failure(adherence, criteria), _would_have_counted(criteria))
+
+
+def _on_the_way(statistic: Statistic, course: Course, week: int) -> str | None:
+    """Says so where pain falls, and going on like this would fall by enough within the extension. Source: J-REVIEW."""
+    then = week + course.non_response.extend_weeks
+    probability = probability_on_the_way(statistic, course, then)
+    if probability is None or probability < course.non_response.on_the_way_probability:
+        return None
+    return f"Pain still falls, and going on like this improves by what matters by week {then} ({probability:.0%})."
+
+
+def _awaited(
+    statistic: Statistic, course: Course, adequate: AdequateCourse, circumstance: Circumstance, now: datetime
+) -> tuple[str, ...]:
+    """Measures owed that have not been reported for the review; none once a week of it has passed. Source: J-REVIEW."""
+    due = statistic.started_at + timedelta(weeks=max(adequate.review_week, adequate.min_weeks))
+    if now >= due + timedelta(weeks=1):
+        return ()
+    read = [
+        wanted.instrument for wanted in course.non_response.criteria if wanted.instrument in circumstance.measures_owed
+    ]
+    last = {series.instrument: series.last.time for series in statistic.series if series.last is not None}
+    return tuple(one for one in read if one in last and last[one] < due - timedelta(weeks=1))
 
 
 def _has_grown(criteria: tuple[Criterion, ...], extension: Extension, share: float) -> bool:
