@@ -78,7 +78,7 @@ def _session(run: PurePipeline, patient: str, name: str, at: datetime, pain: flo
         "started_at": at.isoformat(),
         "completed": True,
         "exercises": [_performed(one, rpe) for one in prescription(run, patient)],
-        "pain_before": pain,
+        "pain_before": min(pain, 2.0),
         "pain_during": pain,
         "pain_after": pain,
     }

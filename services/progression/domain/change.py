@@ -70,11 +70,16 @@ def criteria_of_response(statistic: Statistic, course: Course, now: datetime) ->
 
 
 def newest(statistic: Statistic, instrument: str, now: datetime, max_age_days: int) -> float | None:
-    """Mean of the newest week with a report, None where there is none or it is older than that."""
+    """Mean of the newest week with a report and the one before it; None where that is older than the days.
+
+    One report errs by about as much as what is looked for. Source: J-TREND.
+    """
     series = statistic.of(instrument)
     if series is None or series.last is None or now - series.last.time > timedelta(days=max_age_days):
         return None
-    return series.weeks[-1].mean
+    last = series.weeks[-1]
+    recent = [one.mean for one in series.weeks if one.week >= last.week - 1]
+    return sum(recent) / len(recent)
 
 
 def pain_change(statistic: Statistic, course: Course, now: datetime) -> float | None:

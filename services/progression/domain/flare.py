@@ -51,7 +51,8 @@ def follow_flare(turn: Turn, pain_nprs: float, symptoms: tuple[str, ...], *, uns
     if before is None and not sign:
         return False
     if before is not None and not sign and not raised and pain_nprs <= rule.unsettled_above:
-        turn.set(flare=None, flare_ended=turn.at)
+        # One bad day that has settled says nothing against judging the course (RULEOUT e).
+        turn.set(flare=None, flare_ended=turn.s.flare_ended if before.grade == "mild" else turn.at)
         return False
     neurological = not set(symptoms).isdisjoint(rule.neurological_symptoms)
     flare = before or Flare(turn.at, usual if usual is not None else pain_nprs, "mild")

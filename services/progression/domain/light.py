@@ -19,17 +19,15 @@ def strictest_limits(turn: Turn) -> PainLimits:
 def light_of(turn: Turn, pain_nprs: float, symptoms: tuple[str, ...], pain_before: float | None = None) -> Light:
     """Green may progress, amber holds, red goes back. Source: P02.
 
-    Up to 5/10, pain that was there before the session holds, and may progress where the session did not add to
-    it: less load cannot take it away. Source: P01, J-REST.
+    Pain up to 5/10 that was there before the session holds: less load cannot take it away. Source: J-REST.
     """
     progress, allowed, _, regress = strictest_limits(turn)
     if not regress.isdisjoint(symptoms):
         return "red"
     if pain_nprs <= progress:
         return "green"
-    if pain_nprs <= ceiling.PAIN_AT_MOST_NPRS and is_at_rest(turn, pain_nprs, pain_before):
-        return "green" if pain_before is not None and pain_nprs <= pain_before else "amber"
-    return "amber" if pain_nprs <= allowed else "red"
+    is_held = pain_nprs <= ceiling.PAIN_AT_MOST_NPRS and is_at_rest(turn, pain_nprs, pain_before)
+    return "amber" if pain_nprs <= allowed or is_held else "red"
 
 
 def session_light(turn: Turn, fact: SessionFact) -> Light:

@@ -20,6 +20,7 @@ from shared.protocol.program import Criterion
 
 TRIED_LIMIT = 24
 REDUCED_BY_SYMPTOMS = ("P15", "P17")
+PLANNED_RELIEF = "P13"
 WEEK = timedelta(weeks=1)
 
 
@@ -77,7 +78,7 @@ def close_week(turn: Turn, done: int, due: int) -> None:
     shown = _tolerated_loads(turn)
     if _growth(dict(s.dose_marks), shown) >= rules.growth_share:
         turn.set(stalled_weeks=0, dose_marks=tuple(sorted(shown.items())))
-    elif s.relief is None and _is_delivered(turn, rules.fulfilled_share) and not _waits_for_reports(turn):
+    elif _is_evidence(turn, done, due, rules.fulfilled_share):
         turn.set(stalled_weeks=s.stalled_weeks + 1)
 
 
@@ -98,20 +99,27 @@ def performed_share(turn: Turn, fact: SessionFact) -> float | None:
 
 
 def _tolerated_loads(turn: Turn) -> dict[str, float]:
-    """By exercise that loads and is prescribed now: the most of it that was tolerated."""
-    now = {track.dose.exercise_id for track in turn.s.tracks}
-    return {
-        one.exercise_id: load.volume_of(one.highest)
-        for one in turn.s.tolerated
-        if one.highest is not None and one.exercise_id in now and _loads(turn, one.exercise_id)
-    }
+    """By exercise that loads and is prescribed now: the most of it that was tolerated, 0 where nothing was yet."""
+    highest = {one.exercise_id: one.highest for one in turn.s.tolerated if one.highest is not None}
+    now = [track.dose.exercise_id for track in turn.s.tracks if _loads(turn, track.dose.exercise_id)]
+    return {one: load.volume_of(highest[one]) if one in highest else 0.0 for one in now}
 
 
 def _growth(marks: dict[str, float], shown: dict[str, float]) -> float:
     """Mean growth of the tolerated loads as a share; what is tolerated for the first time has doubled."""
     if not shown:
         return 0.0
-    return sum(load_now / marks[one] - 1 if one in marks else 1.0 for one, load_now in shown.items()) / len(shown)
+    grown = {one: load_now / marks[one] - 1 if marks.get(one) else 1.0 for one, load_now in shown.items() if load_now}
+    return sum(grown.values()) / len(shown)
+
+
+def _is_evidence(turn: Turn, done: int, due: int, share: float) -> bool:
+    """Whether a week without growth shows that no more is tolerated: trained in full, and not lighter by plan."""
+    relief = turn.s.relief
+    if 2 * done < due or (relief is not None and relief.rule == PLANNED_RELIEF) or not _is_delivered(turn, share):
+        return False
+    # At the top of a phase of which nobody has told what would open the next, nothing was withheld by symptoms.
+    return not _stands_at_top(turn) or _phase_needs_improvement(turn)
 
 
 def _is_delivered(turn: Turn, share: float) -> bool:
@@ -120,11 +128,6 @@ def _is_delivered(turn: Turn, share: float) -> bool:
     told = [note.performed_share for note in recent if note.performed_share is not None]
     answered = sum(note.is_settled is not None for note in recent)
     return bool(told) and sum(told) >= share * len(told) and 2 * answered >= len(recent)
-
-
-def _waits_for_reports(turn: Turn) -> bool:
-    """Nothing is left to raise in this phase, and nobody has told of what would open the next."""
-    return _stands_at_top(turn) and not _phase_needs_improvement(turn)
 
 
 def _shown(turn: Turn, before: Snapshot) -> list[Track]:

@@ -422,7 +422,7 @@ def _dose(
         s.hardest_rpe for s in statistic.sessions if s.week >= week - rules.within_weeks and s.hardest_rpe is not None
     ]
     hard = sum(rpe >= rules.effort_rpe for rpe in efforts)
-    adherent = adherence.adherence_4w is not None and adherence.adherence_4w >= adequate.min_adherence
+    adherent = adherence.adherence is not None and adherence.adherence >= adequate.min_adherence
     stalled = (circumstance.stalled_weeks or 0) >= rules.stalled_weeks and adherent
     reached = True if stalled or hard >= rules.weeks_at_effort else (False if efforts else None)
     return Dose(reached, hard, max(efforts, default=None), stalled)
