@@ -52,12 +52,6 @@ def exercises_of(
     return due
 
 
-ANY_RISE_NPRS = 0.5
-"""True pain that rises by more has risen."""
-HIGHEST_NPRS = 5.0
-"""Above it nothing rises, whatever brought it. Source: P01, P02."""
-
-
 @dataclass(slots=True)
 class Tally:
     """What happened beside the diary."""
@@ -70,9 +64,10 @@ class Tally:
     """Since when care has ended."""
     efforts: list[tuple[int, float]] = field(default_factory=list)
     """(day, true hardest effort) of each session."""
-    painful: list[tuple[int, bool]] = field(default_factory=list)
-    """(day, whether truth forbade more) of each session: pain above what lets the condition's load rise that was not
-    there at rest before, pain above 5/10, or resting pain of the next morning half a point above that before."""
+    shares: list[tuple[int, float]] = field(default_factory=list)
+    """(day, share done of what was prescribed) of each session."""
+    progress_days: list[float] = field(default_factory=list)
+    """When anything harder was prescribed because the load before it had been tolerated."""
     days_done: list[int] = field(default_factory=list)
     days_due: list[int] = field(default_factory=list)
 
@@ -82,9 +77,6 @@ class _Session:
     session_id: str
     pain_before: float
     pain_during: float
-    rest_before: float
-    true_during: float
-    day: int
     morning: float | None = None
 
 
@@ -109,8 +101,6 @@ class Care:
         """The first program."""
         self.first_prescription: tuple[PrescribedExercise, ...] = ()
         self._rules: HappeningRules = world().event
-        pain = [protocols.condition(one).course.pain for one in patient.presentation.condition_ids]
-        self._progress_at_most = min(one.progress_at_most for one in pain)
         self._id = f"p{patient.number:05d}"
         self._pipeline = PurePipeline(services, at(0, INTAKE), protocols=protocols, keeps_decoded=keeps_decoded)
         self.inbox = Inbox(self._pipeline)
@@ -183,10 +173,6 @@ class Care:
         data: dict[str, Any] = {"checkin_id": checkin_id, "reported_at": instant(at(day, MORNING))}
         if last is not None:
             rest = rest_pain(self.body, traits)
-            is_unsettled = rest > last.rest_before + ANY_RISE_NPRS
-            is_provoked = last.true_during > max(last.rest_before + ANY_RISE_NPRS, self._progress_at_most)
-            is_too_high = last.true_during > HIGHEST_NPRS
-            self.tally.painful.append((last.day, is_unsettled or is_provoked or is_too_high))
             if today.answer < traits.morning_answers:
                 last.morning = self._reporter.pain(rest, today)
                 data |= {"next_morning_pain": last.morning, "session_id": last.session_id}
@@ -251,14 +237,12 @@ class Care:
         self.diary.note_session(load)
         self.tally.days_done.append(day)
         rules = world().report
+        self.tally.shares.append((day, min(1.0, traits.excess)))
         self.tally.efforts.append((day, rules.rpe_at_rest + rules.rpe_per_intensity * intensity))
         session = _Session(
             session_id=f"{self._id}-s{day:03d}",
             pain_before=self._reporter.pain(rest, today),
             pain_during=self._reporter.pain(during, today),
-            rest_before=rest,
-            true_during=during,
-            day=day,
         )
         session.pain_during = max(session.pain_during, session.pain_before)
         self._sessions[session.session_id] = self._last = session
@@ -336,6 +320,8 @@ class Care:
             self.tally.ended_day = _days(self._pipeline.now)
         for adjusted in self.inbox.adjusted:
             self.tally.unsafe_progressions += self._is_unsafe(adjusted)
+            if any(one["decision"] == "progress" and one["rule"] != "P13" for one in adjusted["changes"]):
+                self.tally.progress_days.append(_days(self._pipeline.now))
         self.inbox.adjusted.clear()
 
     def _is_unsafe(self, adjusted: dict[str, Any]) -> bool:

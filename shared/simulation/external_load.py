@@ -31,11 +31,6 @@ def session_load(exercises: Iterable[PrescribedExercise], protocols: Protocols) 
     return float(damage ** (1 / rules.exponent))
 
 
-def exercise_load(exercise: PrescribedExercise, protocols: Protocols) -> float:
-    """The load of one exercise done once as prescribed."""
-    return session_load((exercise,), protocols)
-
-
 def intensity_of(exercise: PrescribedExercise, protocols: Protocols) -> float:
     """How hard one repetition is: demand, resistance and effort."""
     return _intensity(exercise, protocols.exercises.exercises[exercise.exercise_id], world().external_load)

@@ -5,9 +5,8 @@
 (an adequate course of 12 and its one extension of 6) or the whole run where that is shorter.
 
 `adequate_day`: the first evening by which the program's least weeks had passed, its sessions were done at its
-adherence, and the dose was reached in truth: true effort of RPE 6 in 2 of the last 4 weeks, or no more was tolerated in
-each of the last 3, that is, after half of the week's sessions or more true pain forbade a rise: above what lets the
-condition's load rise and more than it was at rest before, or above 5/10, or not settled by the night. Source: §6.1 b as RULEOUT.
+adherence, and the dose was reached: true effort of RPE 6 in 2 of the last 4 weeks, or no further progress was tolerated
+for 3 weeks, that is, the patient did what was prescribed and nothing of it became harder. Source: §6.1 b as RULEOUT.
 """
 
 from collections import deque
@@ -22,7 +21,7 @@ from shared.simulation.presentation import SESSIONS_PER_WEEK
 BEST_INTENSITY = 0.85
 JUDGED_WEEKS = 18
 EFFORT_RPE, EFFORT_WEEKS, EFFORT_WITHIN = 6.0, 2, 4
-FORBIDDEN_WEEKS = 3
+STILL_WEEKS, FULFILLED_SHARE = 3, 0.8
 
 
 def responds(patient: Patient, model: Model, weeks: int) -> bool:
@@ -57,9 +56,13 @@ def _is_dosed(tally: Tally, day: int) -> bool:
     hard = {(day - on) // 7 for on, rpe in tally.efforts if on <= day and rpe >= EFFORT_RPE}
     if sum(week < EFFORT_WITHIN for week in hard) >= EFFORT_WEEKS:
         return True
-    for week in range(FORBIDDEN_WEEKS):
-        newest = day - 1 - 7 * week
-        tolerated = [not is_painful for on, is_painful in tally.painful if newest - 7 < on <= newest]
-        if not tolerated or sum(tolerated) > len(tolerated) / 2:
-            return False
-    return True
+    return _stands_still(tally, day)
+
+
+def _stands_still(tally: Tally, day: int) -> bool:
+    """Whether nothing became harder for weeks, although all of it was done."""
+    first = day - 7 * STILL_WEEKS
+    if any(first < on <= day for on in tally.progress_days):
+        return False
+    weeks = {(day - 1 - on) // 7 for on, share in tally.shares if on < day and share >= FULFILLED_SHARE}
+    return weeks.issuperset(range(STILL_WEEKS))

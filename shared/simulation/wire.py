@@ -65,7 +65,6 @@ class Inbox:
         self.prescription: tuple[PrescribedExercise, ...] = ()
         self.prescription_seq = -1
         self.status = ""
-        self.week = 0
         self.raised: list[Raised] = []
         """New ones; whoever handles them takes them out."""
         self.adjusted: list[dict[str, Any]] = []
@@ -106,7 +105,7 @@ class Inbox:
             if stream is Stream.PROGRAMS:
                 self.program = data
             else:
-                self.status, self.week = data["response"]["status"], data["response"]["week"]
+                self.status = data["response"]["status"]
                 self.adjusted.append(data)
             if data["prescription_seq"] > self.prescription_seq:
                 self.prescription_seq = data["prescription_seq"]
