@@ -9,11 +9,11 @@ from services.progression.domain.book import Dose
 from services.progression.domain.circumstance import is_start_program, modifiers_of
 from services.progression.domain.circumstance import leading as leading
 from services.progression.domain.fact import SessionFact
-from services.progression.domain.light import obstacle
+from services.progression.domain.light import obstacle, usual_morning
 from services.progression.domain.load import Track, mark, volume_of
 from services.progression.domain.selection import exercises_of_phase, fill_session, follow_days
 from services.progression.domain.start import begin_track, starting_dose
-from services.progression.domain.state import Stand
+from services.progression.domain.state import Note, Stand
 from services.progression.domain.statistic import baseline_of, week_of
 from services.progression.domain.turn import Turn
 from shared.event.adjustment import ChangeKind
@@ -81,6 +81,14 @@ def advance(turn: Turn) -> bool:
     return True
 
 
+def _is_back(turn: Turn, note: Note) -> bool:
+    """Whether a good session's morning was back to where it was, as well as a rating tells. Source: O01, J-REST."""
+    if note.is_settled or note.morning_nprs is None:
+        return bool(note.is_settled)
+    rise = note.morning_nprs - usual_morning(turn, note)
+    return note.light == "green" and rise < turn.protocols.progression.regress.morning_rise_points
+
+
 def least_time(turn: Turn, phase: PhaseRules) -> timedelta:
     """In a phase before it may be left; slower healers stay longer. Source: S02, S08, S10, S15."""
     return timedelta(weeks=phase.min_weeks * phase_factor(modifiers_of(turn)))
@@ -115,7 +123,7 @@ def is_met(turn: Turn, criterion: Criterion) -> bool:
             return len(last) == criterion.count and all(note.pain_nprs <= value for note in last)
         case "morning_settled":
             answered = [note for note in s.notes if note.is_settled is not None][-criterion.count :]
-            return len(answered) == criterion.count and all(note.is_settled for note in answered)
+            return len(answered) == criterion.count and all(_is_back(turn, note) for note in answered)
         case "symptom_absent":
             days = criterion.days or 7
             last_heard = dict(s.heard).get(criterion.symptom or "")
