@@ -91,9 +91,7 @@ class DoseRules(Sourced):
     weeks_at_effort: Weeks
     """In how many of those weeks the hardest session reached the effort."""
     stalled_weeks: Weeks
-    """So many weeks in which the tolerated load did not grow, in spite of adherence, are enough dose too."""
-    growth_share: Share
-    """Less growth of the tolerated load than this, since it last grew, is none."""
+    """So many weeks in which nothing became harder, in spite of adherence, are enough dose too."""
     fulfilled_share: Share
     """A week says something of tolerance where so much of the prescribed repetitions was done."""
     kinds: tuple[ExerciseKind, ...] = ("isometric", "isotonic", "energy_storage")

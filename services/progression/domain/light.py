@@ -87,11 +87,12 @@ def exercise_light(turn: Turn, fact: SessionFact, performed: Performed, light: L
 
 def blame_for(turn: Turn, fact: SessionFact, performed: Performed) -> Blame:
     """What a red report of an exercise says of it: it hurt, the session hurt, or it hurt before."""
-    if not strictest_limits(turn)[3].isdisjoint(fact.symptoms):
-        return "session" if performed.pain_nprs is None else "exercise"
-    if performed.pain_nprs is None:
-        return "rest" if is_at_rest(turn, worst_pain(fact), fact.pain_before) else "session"
-    return "rest" if is_at_rest(turn, performed.pain_nprs, fact.pain_before) else "exercise"
+    _, allowed, _, regress = strictest_limits(turn)
+    if performed.pain_nprs is not None and performed.pain_nprs > allowed:
+        return "rest" if is_at_rest(turn, performed.pain_nprs, fact.pain_before) else "exercise"
+    if not regress.isdisjoint(fact.symptoms):
+        return "session"
+    return "rest" if is_at_rest(turn, worst_pain(fact), fact.pain_before) else "session"
 
 
 def worst_pain(fact: SessionFact) -> float:

@@ -129,7 +129,7 @@ def begin_course(turn: Turn) -> None:
         adherence=adherence.begin_course(s.adherence),
         extension=None,
         stalled_weeks=0,
-        dose_marks=(),
+        harder_at=None,
     )
     resolve(turn, "failed_conservative_care", "superseded")
 

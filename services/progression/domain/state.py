@@ -212,10 +212,10 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     """Local dates of the running week without a session due."""
     extension: Extension | None = None
     tolerated: tuple[Tolerated, ...] = ()
-    dose_marks: tuple[tuple[str, float], ...] = ()
-    """By exercise that loads: the most of it that was tolerated when that last grew."""
+    harder_at: datetime | None = None
+    """When more of an exercise that loads was last asked for."""
     stalled_weeks: int = 0
-    """Weeks since then in which all was done and answered and it did not grow."""
+    """Weeks since then in which all was done and answered."""
     statistic: Statistic | None = None
     adherence: Adherence | None = None
     goals: tuple[GoalState, ...] = ()

@@ -53,7 +53,7 @@ def take_over(turn: Turn, fact: ProgramFact) -> None:
             regressed_at=None,
             reached=(),
             tolerated=(),
-            dose_marks=(),
+            harder_at=None,
             stalled_weeks=0,
             days_cap=None,
             approved_at=None,

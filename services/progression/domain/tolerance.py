@@ -31,6 +31,8 @@ def note_tolerance(turn: Turn, before: Snapshot) -> None:
         if change.rule in REDUCED_BY_SYMPTOMS and change.kind in ("regress", "substitute", "stop"):
             had = tried.get(change.exercise_id, Tolerated(change.exercise_id))
             tried[change.exercise_id] = replace(had, times_reduced=had.times_reduced + 1)
+    if _becomes_harder(turn):
+        turn.set(harder_at=turn.at, stalled_weeks=0)
     for track in _shown(turn, before):
         dose = load.reduce_volume(track.dose, before.relief.volume_factor) if before.relief else track.dose
         had = tried.get(dose.exercise_id, Tolerated(dose.exercise_id))
@@ -66,20 +68,25 @@ def _count_dose(turn: Turn, before: Snapshot, tried: dict[str, Tolerated]) -> No
 
 
 def close_week(turn: Turn, done: int, due: int) -> None:
-    """Counts the week that is over where all was done and answered and the tolerated load did not grow.
+    """Counts the week that is over where all was done and answered and nothing became harder; else it is no evidence.
 
-    A repetition here and there is no growth; growth begins the count anew, anything else is no evidence.
     Source: RULEOUT b, J-STALL.
     """
     s = turn.s
     if not s.is_running or not done or not due or s.rest_until is not None or not turn.treated:
         return
-    rules = turn.treated[0].course.dose
-    shown = _tolerated_loads(turn)
-    if _growth(dict(s.dose_marks), shown) >= rules.growth_share:
-        turn.set(stalled_weeks=0, dose_marks=tuple(sorted(shown.items())))
-    elif _is_evidence(turn, done, due, rules.fulfilled_share):
+    if s.harder_at is not None and turn.at - s.harder_at < WEEK:
+        return
+    if _is_evidence(turn, done, due, turn.treated[0].course.dose.fulfilled_share):
         turn.set(stalled_weeks=s.stalled_weeks + 1)
+
+
+def _becomes_harder(turn: Turn) -> bool:
+    """Whether the step asks for more of an exercise that loads; the end of a lighter week asks for no more."""
+    return any(
+        change.kind == "progress" and change.rule != PLANNED_RELIEF and _loads(turn, change.exercise_id)
+        for change in turn.changes
+    )
 
 
 def performed_share(turn: Turn, fact: SessionFact) -> float | None:
@@ -98,23 +105,8 @@ def performed_share(turn: Turn, fact: SessionFact) -> float | None:
     return round(sum(shares) / len(shares), 3) if shares else None
 
 
-def _tolerated_loads(turn: Turn) -> dict[str, float]:
-    """By exercise that loads and is prescribed now: the most of it that was tolerated, 0 where nothing was yet."""
-    highest = {one.exercise_id: one.highest for one in turn.s.tolerated if one.highest is not None}
-    now = [track.dose.exercise_id for track in turn.s.tracks if _loads(turn, track.dose.exercise_id)]
-    return {one: load.volume_of(highest[one]) if one in highest else 0.0 for one in now}
-
-
-def _growth(marks: dict[str, float], shown: dict[str, float]) -> float:
-    """Mean growth of the tolerated loads as a share; what is tolerated for the first time has doubled."""
-    if not shown:
-        return 0.0
-    grown = {one: load_now / marks[one] - 1 if marks.get(one) else 1.0 for one, load_now in shown.items() if load_now}
-    return sum(grown.values()) / len(shown)
-
-
 def _is_evidence(turn: Turn, done: int, due: int, share: float) -> bool:
-    """Whether a week without growth shows that no more is tolerated: trained in full, and not lighter by plan."""
+    """Whether a week without a rise shows that no more is tolerated: trained in full, and not lighter by plan."""
     relief = turn.s.relief
     if 2 * done < due or (relief is not None and relief.rule == PLANNED_RELIEF) or not _is_delivered(turn, share):
         return False

@@ -270,7 +270,7 @@ def _no_response(
             Extension(week + rules.extend_weeks, _gains(criteria)),
         )
     if extension is not None and week < extension.until_week:
-        return _Answer("none", f"The response is partial and care is extended to week {extension.until_week}.")
+        return _Answer("none", f"Care is extended to week {extension.until_week}; the response is judged again then.")
     if met and extension is not None and _has_grown(criteria, extension, rules.growth_share):
         until = week + course.response.plateau_weeks
         return _Answer(
