@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from shared.event.intake import Answer
+
 SHARES = {
     "gluteal_tendinopathy": 0.40,
     "sacroiliac_joint_pain": 0.25,
@@ -11,7 +13,7 @@ SHARES = {
     "proximal_hamstring_tendinopathy": 0.20,
 }
 """Who comes to a clinic for buttock pain, by condition: a judgement (J-SIMULATION), in no order of frequency known."""
-TEXTBOOK: dict[str, dict[str, str]] = {
+TEXTBOOK: dict[str, dict[str, Answer]] = {
     "gluteal_tendinopathy": {
         "worst_pain_greater_trochanter": "present",
         "night_pain_lying_on_side": "present",

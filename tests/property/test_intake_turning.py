@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from shared.event.classification import ConditionClassified
 from shared.event.explanation import Basis
 from shared.event.vocabulary import vocabulary
+from shared.simulation.presentation import TEXTBOOK
 from tests.property.test_intake_classification import FACTS
 from tests.support.example import intake
-from tests.unit.vignettes.intake import TEXTBOOK, classify
+from tests.unit.vignettes.intake import classify
 
 TYPICAL = st.builds(
     lambda facts, textbook, dropped, screen: {

@@ -8,7 +8,8 @@ from services.intake.domain.next_finding import expected_gain
 from shared.event.intake import Answer
 from shared.event.vocabulary import vocabulary
 from shared.protocol.library import shipped_protocols
-from tests.unit.vignettes.intake import TEXTBOOK, classify, probabilities
+from shared.simulation.presentation import TEXTBOOK
+from tests.unit.vignettes.intake import classify, probabilities
 
 GT, SIJ = "gluteal_tendinopathy", "sacroiliac_joint_pain"
 DGS, PHT = "deep_gluteal_syndrome", "proximal_hamstring_tendinopathy"

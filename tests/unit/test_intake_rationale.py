@@ -8,7 +8,8 @@ import pytest
 from shared.event.intake import Answer
 from shared.event.vocabulary import vocabulary
 from shared.protocol.library import shipped_protocols
-from tests.unit.vignettes.intake import TEXTBOOK, classify
+from shared.simulation.presentation import TEXTBOOK
+from tests.unit.vignettes.intake import classify
 
 GT, SIJ = "gluteal_tendinopathy", "sacroiliac_joint_pain"
 UNEXAMINED: dict[str, Answer] = {

@@ -10,8 +10,9 @@ from shared.event.intake import Answer
 from shared.event.vocabulary import Urgency, vocabulary
 from shared.protocol.library import shipped_protocols
 from shared.protocol.red_flag import Derivation
+from shared.simulation.presentation import TEXTBOOK
 from tests.support.example import intake
-from tests.unit.vignettes.intake import TEXTBOOK, classified, classify, raised, submit
+from tests.unit.vignettes.intake import classified, classify, raised, submit
 
 RULES = shipped_protocols().red_flags
 LEADS_TO: dict[Urgency, Disposition] = {

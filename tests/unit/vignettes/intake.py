@@ -1,4 +1,4 @@
-"""Textbook intakes of each condition, and how to hand one to the pure core."""
+"""How to hand an intake to the pure core."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,55 +8,10 @@ from services.intake.domain.state import IntakeState
 from shared.decision import Decision
 from shared.event.classification import ConditionClassified
 from shared.event.escalation import EscalationRaised, EscalationResolved
-from shared.event.intake import Answer
 from shared.protocol.library import shipped_protocols
 from tests.support.example import EPOCH, arrival, intake
 
 LATE_WINDOW = timedelta(days=14)
-
-TEXTBOOK: dict[str, dict[str, Answer]] = {
-    "gluteal_tendinopathy": {
-        "worst_pain_greater_trochanter": "present",
-        "night_pain_lying_on_side": "present",
-        "pain_single_leg_loading": "present",
-        "palpation_greater_trochanter": "present",
-        "resisted_hip_abduction": "present",
-        "single_leg_stance_30s_lateral_pain": "present",
-    },
-    "sacroiliac_joint_pain": {
-        "one_finger_pain_psis": "present",
-        "pain_turning_in_bed": "present",
-        "unilateral_pain_below_l5": "present",
-        "thigh_thrust": "present",
-        "distraction": "present",
-        "compression": "present",
-        "sacral_thrust": "present",
-        "gaenslen": "absent",
-        "centralisation": "absent",
-    },
-    "deep_gluteal_syndrome": {
-        "worst_pain_deep_mid_buttock": "present",
-        "sitting_intolerance_under_30_min": "present",
-        "leg_paraesthesia_non_dermatomal": "present",
-        "tender_greater_sciatic_notch": "present",
-        "pain_on_piriformis_tension": "present",
-        "active_piriformis_test": "present",
-        "seated_piriformis_stretch_test": "present",
-        "dermatomal_sensory_or_reflex_loss": "absent",
-        "crossed_straight_leg_raise": "absent",
-        "pain_below_knee_dermatomal": "absent",
-    },
-    "proximal_hamstring_tendinopathy": {
-        "worst_pain_ischial_tuberosity": "present",
-        "sitting_pain_on_ischium": "present",
-        "pain_with_acceleration_or_hinge": "present",
-        "training_load_spike": "present",
-        "runner_or_prolonged_sitter": "present",
-        "modified_bent_knee_stretch": "present",
-        "bent_knee_stretch": "present",
-        "ischial_tuberosity_tenderness": "present",
-    },
-}
 
 
 def submit(
