@@ -52,6 +52,10 @@ def exercises_of(
     return due
 
 
+DELOAD = "P13"
+"""The rule of the lighter week of every few."""
+
+
 @dataclass(slots=True)
 class Tally:
     """What happened beside the diary."""
@@ -63,11 +67,13 @@ class Tally:
     ended_day: float | None = None
     """Since when care has ended."""
     efforts: list[tuple[int, float]] = field(default_factory=list)
-    """(day, true hardest effort) of each session."""
+    """(day, hardest effort as told) of each session: effort is what somebody feels, nobody else knows it."""
     shares: list[tuple[int, float]] = field(default_factory=list)
     """(day, share done of what was prescribed) of each session."""
     progress_days: list[float] = field(default_factory=list)
     """When anything harder was prescribed because the load before it had been tolerated."""
+    lighter: list[tuple[float, float | None]] = field(default_factory=list)
+    """From when to when the load was lighter by plan; None: still."""
     days_done: list[int] = field(default_factory=list)
     days_due: list[int] = field(default_factory=list)
 
@@ -236,9 +242,9 @@ class Care:
         during = session_pain(rest, intensity, traits)
         self.diary.note_session(load)
         self.tally.days_done.append(day)
-        rules = world().report
+        performed = self._performed(due, intensity)
         self.tally.shares.append((day, min(1.0, traits.excess)))
-        self.tally.efforts.append((day, rules.rpe_at_rest + rules.rpe_per_intensity * intensity))
+        self.tally.efforts.append((day, max(one["sets"][0]["rpe"] for one in performed)))
         session = _Session(
             session_id=f"{self._id}-s{day:03d}",
             pain_before=self._reporter.pain(rest, today),
@@ -252,7 +258,7 @@ class Care:
             "prescription_seq": self.inbox.prescription_seq,
             "started_at": instant(at(day, EVENING)),
             "completed": True,
-            "exercises": self._performed(due, intensity),
+            "exercises": performed,
             "pain_before": session.pain_before,
             "pain_during": session.pain_during,
         }
@@ -320,9 +326,17 @@ class Care:
             self.tally.ended_day = _days(self._pipeline.now)
         for adjusted in self.inbox.adjusted:
             self.tally.unsafe_progressions += self._is_unsafe(adjusted)
-            if any(one["decision"] == "progress" and one["rule"] != "P13" for one in adjusted["changes"]):
-                self.tally.progress_days.append(_days(self._pipeline.now))
+            self._note_progress({(one["decision"], one["rule"]) for one in adjusted["changes"]})
         self.inbox.adjusted.clear()
+
+    def _note_progress(self, decided: set[tuple[str, str]]) -> None:
+        day, lighter = _days(self._pipeline.now), self.tally.lighter
+        if ("regress", DELOAD) in decided:
+            lighter.append((day, None))
+        elif ("progress", DELOAD) in decided and lighter:
+            lighter[-1] = (lighter[-1][0], day)
+        if any(decision == "progress" and rule != DELOAD for decision, rule in decided):
+            self.tally.progress_days.append(day)
 
     def _is_unsafe(self, adjusted: dict[str, Any]) -> bool:
         """A rise after a session above 5/10, or by a morning worse than before the session."""

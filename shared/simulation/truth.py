@@ -5,8 +5,9 @@
 (an adequate course of 12 and its one extension of 6) or the whole run where that is shorter.
 
 `adequate_day`: the first evening by which the program's least weeks had passed, its sessions were done at its
-adherence, and the dose was reached: true effort of RPE 6 in 2 of the last 4 weeks, or no further progress was tolerated
-for 3 weeks, that is, the patient did what was prescribed and nothing of it became harder. Source: §6.1 b as RULEOUT.
+adherence, and the dose was reached: effort of 6, as told, in 2 of the last 4 weeks, or no more progress was tolerated
+for 3 weeks, that is, the patient did what was prescribed and nothing of it became harder; weeks that are lighter by
+plan do not count. Source: §6.1 b as RULEOUT.
 """
 
 from collections import deque
@@ -60,9 +61,14 @@ def _is_dosed(tally: Tally, day: int) -> bool:
 
 
 def _stands_still(tally: Tally, day: int) -> bool:
-    """Whether nothing became harder for weeks, although all of it was done."""
-    first = day - 7 * STILL_WEEKS
-    if any(first < on <= day for on in tally.progress_days):
+    """Whether nothing became harder for weeks, lighter ones by plan apart, although all of it was done."""
+    last = max((on for on in tally.progress_days if on <= day), default=0.0)
+    lighter = sum(
+        min(day, day if end is None else end) - max(last, start)
+        for start, end in tally.lighter
+        if start < day and (end is None or end > last)
+    )
+    if day - last - lighter < 7 * STILL_WEEKS:
         return False
     weeks = {(day - 1 - on) // 7 for on, share in tally.shares if on < day and share >= FULFILLED_SHARE}
     return weeks.issuperset(range(STILL_WEEKS))

@@ -42,6 +42,13 @@ def test_care_that_became_no_harder_for_three_weeks_is_adequate() -> None:
     assert adequate_day(tally(harder=(83.0,)), PROGRAM) == 104
 
 
+def test_weeks_that_are_lighter_by_plan_do_not_count_as_a_standstill() -> None:
+    """A lighter week asks for nothing harder, and says nothing of what would have been borne."""
+    course = tally(harder=(83.0,))
+    course.lighter = [(90.0, 97.0)]
+    assert adequate_day(course, PROGRAM) == 112
+
+
 @pytest.mark.parametrize(("share", "found"), [(0.8, 84), (0.79, None)])
 def test_a_standstill_of_who_does_too_little_is_no_adequate_course(share: float, found: int | None) -> None:
     """Whoever does less than four fifths of what is prescribed was not shown to bear no more."""
