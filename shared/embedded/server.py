@@ -22,6 +22,7 @@ import stat
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -99,7 +100,13 @@ class EmbeddedServer:
         A server that is still reading its data may take longer. Raises EmbeddedServerError.
         """
         if self._process is not None and self._process.poll() is None:
-            return
+            if self._socket is not None and _ping(self._socket):
+                return
+            # Killed a moment ago: its sockets close before the system says that it has ended.
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=1)
+            if self._process.poll() is None:
+                return
         if self._socket is not None and _ping(self._socket) == "PONG":
             return
         self._let_go()
