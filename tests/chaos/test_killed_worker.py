@@ -41,7 +41,7 @@ async def test_killed_workers_lose_nothing_and_double_nothing(redis_url: str, tm
                 await feeder
         environment, log = environment_for(tmp_path, **changes), tmp_path / "log-last"
         async with command("progression", environment=environment, log=log, module=WORKER) as process:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not await is_idle(client, 1):  # noqa: ASYNC110  # Redis tells nobody
                     await asyncio.sleep(0.05)
             with contextlib.suppress(ProcessLookupError):
@@ -66,7 +66,7 @@ async def test_an_event_that_kills_its_process_is_put_aside_alone(redis_url: str
         for life in range(3):
             environment, log = environment_for(tmp_path, **changes), tmp_path / f"log-{life}"
             async with command("progression", environment=environment, log=log, module=WORKER) as process:
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(60):
                     while process.returncode is None and not await client.exists("care:{0}:dead-letters"):  # noqa: ASYNC110
                         await asyncio.sleep(0.05)
         (dead,) = await read(client, Stream.DEAD_LETTERS)
