@@ -6,7 +6,7 @@ from services.progression.domain import packet
 from services.progression.domain.basis import basis_of, basis_of_escalation, basis_of_status
 from services.progression.domain.book import Book, Dose
 from services.progression.domain.escalation import respond_by
-from services.progression.domain.load import reduce_volume, space_out, spacing_hours
+from services.progression.domain.load import space_out, spacing_hours
 from services.progression.domain.response import Assessment
 from services.progression.domain.review import adherence_of_course, assessment_now, turn_at, verdict_now
 from services.progression.domain.state import Escalation, ReachedNote, Snapshot
@@ -250,7 +250,7 @@ def _evidence(one: Escalation, assessment: Assessment | None) -> dict[str, Any]:
 
 def _prescribed(s: Snapshot, dose: Dose, book: Book, protocols: Protocols) -> PrescribedExercise:
     rules, exercise = protocols.progression, protocols.exercises.exercises.get(dose.exercise_id)
-    lighter = reduce_volume(dose, s.relief.volume_factor) if s.relief else dose
+    lighter = s.in_force(dose)
     spaced = space_out(lighter, exercise, rules)
     name, instructions = book.words.get(dose.exercise_id, (None, None))
     if name is None or instructions is None:

@@ -76,7 +76,7 @@ def settle(turn: Turn) -> None:
         turn.set(relief=None, lightened_at=turn.at)
         turn.say("P13", "The lighter time is over and was tolerated: the usual volume returns, the load stays.")
         for track in s.tracks:
-            before = load.reduce_volume(track.dose, s.relief.volume_factor)
+            before = s.in_force(track.dose)
             kind: ChangeKind = "progress" if before != track.dose else "hold"
             turn.change(track.dose.exercise_id, kind, before, track.dose, "P13", "The usual number of sets returns.")
         return
@@ -138,7 +138,7 @@ def _judge(
         return "DOMINANCE", "Another condition leads for now; what serves this one holds its load.", False
     if not fact.completed:
         return "P21", "The session was not completed, so it stays as it is.", False
-    if not load.is_fulfilled(load_in_force(turn, track), performed):
+    if not load.is_fulfilled(turn.s.in_force(track.dose), performed):
         return "P08", "Not every set was done, or reported, as prescribed, so it stays as it is.", False
     if performed.rpe is None:
         return "P21", "Its effort was not reported, so it stays as it is.", False
@@ -150,12 +150,6 @@ def _judge(
     if performed.rpe > effort.progress_at_most:
         return "P08", f"Its effort of {performed.rpe:g} was above {effort.progress_at_most:g}, so it stays.", False
     return "P08", "It went well: a step up waits for a good next morning.", True
-
-
-def load_in_force(turn: Turn, track: Track) -> Dose:
-    """What was prescribed: the dose, with fewer sets in a lighter time."""
-    relief = turn.s.relief
-    return load.reduce_volume(track.dose, relief.volume_factor) if relief else track.dose
 
 
 def _climb(turn: Turn, track: Track) -> None:

@@ -10,7 +10,6 @@ from services.progression.domain.fact import Performed, SessionFact
 from services.progression.domain.flare import LASTING_SYMPTOM, NIGHT_SYMPTOM, usual_pain
 from services.progression.domain.light import exercise_light, session_light, strictest_limits, worst_pain
 from services.progression.domain.load import Light
-from services.progression.domain.progress import load_in_force
 from services.progression.domain.trial import (
     TENTH,
     Report,
@@ -220,7 +219,7 @@ def _volume(turn: Turn) -> _Find:
         track = turn.s.track(one.exercise_id)
         if track is None or was not in ("earned", "hold"):
             return None
-        dose = load_in_force(turn, track)
+        dose = turn.s.in_force(track.dose)
         if dose.hold_s is not None:
             short = one.hold_s is None or one.hold_s < dose.hold_s
             to = dose.hold_s - 1 if was == "earned" else dose.hold_s

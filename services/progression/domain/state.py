@@ -12,7 +12,7 @@ from services.progression.domain.adherence import Adherence
 from services.progression.domain.book import Book, Dose
 from services.progression.domain.fact import Fact
 from services.progression.domain.goal import GoalState
-from services.progression.domain.load import Light, Track
+from services.progression.domain.load import Light, Track, reduce_volume
 from services.progression.domain.statistic import Statistic
 from services.progression.domain.verdict import Extension
 from shared.event.escalation import EscalationReason
@@ -225,6 +225,10 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     def is_running(self) -> bool:
         """Sessions are due: active, not held."""
         return self.status == "active" and not self.holds
+
+    def in_force(self, dose: Dose) -> Dose:
+        """What is prescribed of a dose: with fewer sets in a lighter time."""
+        return reduce_volume(dose, self.relief.volume_factor) if self.relief else dose
 
     def escalation(self, reason: str) -> Escalation | None:
         for one in self.open:

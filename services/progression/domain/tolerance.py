@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from services.progression.domain import load
 from services.progression.domain.book import Dose
 from services.progression.domain.circumstance import highest_effort_rpe, load_may_rise
-from services.progression.domain.fact import SessionFact
+from services.progression.domain.fact import Performed, SessionFact
 from services.progression.domain.load import Track
 from services.progression.domain.phase import is_met, leading
 from services.progression.domain.state import Snapshot, Tolerated
@@ -34,7 +34,7 @@ def note_tolerance(turn: Turn, before: Snapshot) -> None:
     if _becomes_harder(turn):
         turn.set(harder_at=turn.at, stalled_weeks=0)
     for track in _shown(turn, before):
-        dose = load.reduce_volume(track.dose, before.relief.volume_factor) if before.relief else track.dose
+        dose = before.in_force(track.dose)
         had = tried.get(dose.exercise_id, Tolerated(dose.exercise_id))
         if had.highest is not None and _hardness(dose) <= _hardness(had.highest):
             continue
@@ -54,17 +54,26 @@ def _count_dose(turn: Turn, before: Snapshot, tried: dict[str, Tolerated]) -> No
         return
     done = {one.exercise_id: one for one in fact.exercises if not one.skipped}
     for track in before.tracks:
-        dose = load.reduce_volume(track.dose, before.relief.volume_factor) if before.relief else track.dose
+        dose = before.in_force(track.dose)
         had = tried.get(dose.exercise_id, Tolerated(dose.exercise_id))
         performed = done.get(dose.exercise_id)
-        seconds = 1.0 if performed is None or dose.hold_s is None else performed.hold_s or 0.0
         tried[dose.exercise_id] = replace(
             had,
             sessions=had.sessions + 1,
             sessions_done=had.sessions_done + (performed is not None),
-            prescribed=had.prescribed + dose.sets * dose.reps * (dose.hold_s or 1.0),
-            performed=had.performed + (0.0 if performed is None else performed.total_reps * seconds),
+            prescribed=had.prescribed + _asked(dose),
+            performed=had.performed + (0.0 if performed is None else _done(dose, performed)),
         )
+
+
+def _asked(dose: Dose) -> float:
+    """Repetitions, or seconds of hold."""
+    return dose.sets * dose.reps * (dose.hold_s or 1.0)
+
+
+def _done(dose: Dose, performed: Performed) -> float:
+    """What was done of it, in the same."""
+    return performed.total_reps * (1.0 if dose.hold_s is None else performed.hold_s or 0.0)
 
 
 def close_week(turn: Turn, done: int, due: int) -> None:
@@ -94,14 +103,11 @@ def performed_share(turn: Turn, fact: SessionFact) -> float | None:
     done = {one.exercise_id: one for one in fact.exercises if not one.skipped}
     shares = []
     for track in turn.s.tracks:
-        relief, dose = turn.s.relief, track.dose
-        dose = load.reduce_volume(dose, relief.volume_factor) if relief else dose
+        dose = turn.s.in_force(track.dose)
         performed = done.get(dose.exercise_id)
-        seconds = 1.0 if performed is None or dose.hold_s is None else performed.hold_s or 0.0
-        asked = dose.sets * dose.reps * (dose.hold_s or 1.0)
         # Without its effort nothing may rise, so it says nothing of what would have been tolerated.
         is_told = performed is not None and performed.rpe is not None
-        shares.append(min(1.0, performed.total_reps * seconds / asked) if performed and is_told else 0.0)
+        shares.append(min(1.0, _done(dose, performed) / _asked(dose)) if performed and is_told else 0.0)
     return round(sum(shares) / len(shares), 3) if shares else None
 
 
