@@ -26,7 +26,7 @@ K = TypeVar("K", bound=str)
 
 MODELS: tuple[Model, ...] = get_args(Model)
 MAX_WEEKS = 104
-EXTRA = ("matplotlib", "jinja2")
+EXTRA = ("matplotlib",)
 """What plots and page need beside the rest."""
 MISSED = 3
 """The exit status where `--check` finds a target missed."""
@@ -133,7 +133,7 @@ def _write(report: Report, folder: Path) -> list[Path]:
     figures = folder / "figures.json"
     figures.write_text(as_json(report), encoding="utf-8")
     if not all(importlib.util.find_spec(name) for name in EXTRA):
-        typer.echo("no plots and no page: for these, pip install 'adaptive-care[simulation]'", err=True)
+        typer.echo("no plots and no page: for these, pip install 'adaptive-care[plots]'", err=True)
         return [figures]
     from shared.simulation.page import page_of
     from shared.simulation.plot import plots_of

@@ -1,4 +1,4 @@
-"""The report as one page that needs nothing beside it: plots within. Needs the extra `simulation`."""
+"""The report as one page that needs nothing beside it: plots within. Needs the extra `plots`."""
 
 from base64 import b64encode
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
 """The report as plots, for readers who see no difference between red and green too: colours after Okabe and Ito,
-and every plan with a line of its own. Needs the extra `simulation`.
+and every plan with a line of its own. Needs the extra `plots`.
 
 Source of the colours: Okabe M, Ito K. Color Universal Design, 2008.
 """

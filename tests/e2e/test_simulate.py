@@ -100,7 +100,7 @@ def test_without_the_plot_libraries_tables_and_figures_are_still_made(tmp_path: 
     """The extra is optional: one line says how to get it."""
     answer = simulate(tmp_path, *SMALL, "--out", "report", program=("-c", WITHOUT_PLOTS))
     assert answer.returncode == 0, answer.stderr
-    assert "pip install 'adaptive-care[simulation]'" in answer.stderr
+    assert "pip install 'adaptive-care[plots]'" in answer.stderr
     assert answer.stderr.count("\n") == 1
     assert answer.stdout.startswith("Targets")
     assert [path.name for path in (tmp_path / "report").iterdir()] == ["figures.json"]
