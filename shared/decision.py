@@ -18,6 +18,9 @@ from shared.event.wire import Payload
 
 S = TypeVar("S")
 
+URGENT = "!"
+"""A timer whose name begins with it comes due in a lane of its own, which nothing less urgent can fill."""
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -64,6 +67,8 @@ class TimerFired:
     time: datetime
     """The instant it was due."""
     correlation_id: str
+    origin: Origin | None = None
+    """Its entry, for a dead letter that can be replayed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,7 @@ class FlagsSalvaged:
 
 @dataclass(frozen=True, slots=True)
 class Performed:
-    """What came of an effect that `Service.perform` tried for a timer: a mail sent, or not."""
+    """What came of the effect of a timer: a mail sent, or not. `outcome` is what `Service.perform` returned."""
 
     timer: TimerFired
     outcome: Any
@@ -152,3 +157,19 @@ class Decision(Generic[S]):
     outcome: Outcome = "handled"
     rule: str = ""
     """The rule that fired, for the log line: an id such as `RF01` or `P17`, never free text."""
+    effect: bool = False
+    """Answers a timer: talk to the world for it, from the state decided here.
+
+    The state is committed first and the timer's entry stays pending; then `Service.perform` runs, and what it
+    returns is decided as `Performed`. Whoever finds the entry again after a crash decides the timer again, on
+    a state that says that an effect was begun. The timer must stay among `timers`.
+    """
+    ledger: tuple[Mapping[str, Any], ...] = ()
+    """Appended to the patient's ledger, which nothing changes afterwards; JSON values only."""
+    lists: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
+    """Where the patient's things stand in lists over all patients: list name to item to instant.
+
+    Declared like timers: what is left out is taken off its list.
+    """
+    register: Mapping[str, str] = field(default_factory=dict)
+    """Entries of the service's register, which belongs to no patient; the newest stands."""

@@ -1,13 +1,16 @@
 """The face that every service shows to the runtime."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from shared.decision import Decision, Incoming, Performed, TimerFired
+from shared.decision import Decision, Incoming, TimerFired
 from shared.event.wire import Stream
 from shared.protocol.library import Protocols
+
+if TYPE_CHECKING:
+    from shared.stream.desk import Desk
 
 S = TypeVar("S")
 
@@ -25,10 +28,14 @@ class Service(Generic[S]):
     state_type: type[S]
     """A msgspec Struct."""
     decide: Callable[[S | None, Incoming, Protocols, datetime], Decision[S]]
-    perform: Callable[[S, TimerFired], Awaitable[Performed | None]] | None = None
-    """Talks to the world for a timer, from committed state; None where that timer needs nothing.
+    perform: Callable[[S, TimerFired, "Desk[S]"], Awaitable[Any]] | None = None
+    """Talks to the world for a timer whose decision had an `effect`, from the state committed for it.
 
-    At least once: it runs again where the process dies before the outcome is committed.
+    What it returns is decided as `Performed`. It must end well within `CARE_CLAIM_IDLE_S`.
     """
     start_up: Callable[[], Awaitable[Any]] | None = None
     """Runs once before the first event, e.g. to warn of a missing mail server."""
+    routes: Callable[["Desk[S]"], Sequence[tuple[str, Any]]] | None = None
+    """ASGI applications by exact path, served beside the health routes."""
+    attend: Callable[["Desk[S]"], Awaitable[None]] | None = None
+    """Runs beside the subscribers until the process stops."""

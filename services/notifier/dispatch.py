@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 from services.notifier.channels.channel import Channel, Message, UndeliverableError
 from services.notifier.channels.log import LogChannel
 from services.notifier.channels.mail import MailChannel
-from services.notifier.domain.delivery import TIMER, DeliveryOutcome, find_delivery
+from services.notifier.domain.delivery import DeliveryOutcome, find_delivery
 from services.notifier.domain.ladder import find_alarm
 from services.notifier.domain.policy import Policies
 from services.notifier.domain.state import Delivery, NotifierState
 from services.notifier.settings import NotifierSettings, parse_smtp_url
 from services.notifier.text import escalation_text, reminder_text
-from shared.decision import Performed, TimerFired
+from shared.decision import TimerFired
 from shared.log import logger
+from shared.stream.desk import Desk
 
 
 def make_channels(settings: NotifierSettings) -> dict[str, Channel]:
@@ -55,14 +56,12 @@ class Dispatch:
                 consequence="their mail goes to CARE_MAIL_FROM",
             )
 
-    async def perform(self, state: NotifierState, timer: TimerFired) -> Performed | None:
-        """None for timers that only the core needs, and for deliveries withdrawn meanwhile."""
-        if not timer.name.startswith(TIMER):
-            return None
+    async def perform(self, state: NotifierState, timer: TimerFired, desk: Desk[NotifierState]) -> DeliveryOutcome:
+        """Sends the delivery that the timer stands for."""
         delivery = find_delivery(state, timer.name)
         if delivery is None:
-            return None
-        return Performed(timer, await self._deliver(state, delivery, timer.subject))
+            raise LookupError(f"{timer.name} has an effect and is no delivery")
+        return await self._deliver(state, delivery, timer.subject)
 
     async def _deliver(self, state: NotifierState, delivery: Delivery, patient_id: str) -> DeliveryOutcome:
         channel = self._channels.get(delivery.channel)

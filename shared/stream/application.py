@@ -20,14 +20,16 @@ from shared.service import Service
 from shared.settings import SettingError, Settings
 from shared.stream.connection import connect, is_cluster, plain
 from shared.stream.engine import Engine
-from shared.stream.key import DATA_FIELD, due_key, stream_key
-from shared.stream.pump import Pump
+from shared.stream.key import DATA_FIELD, Lane, stream_key
+from shared.stream.pump import Pump, key_of
 from shared.stream.server import CareApplication
 
 BLOCK_MS = 1000
 """How long a read waits for entries. Below redis-py's socket timeout of 5 s; it costs no latency."""
 SPARE_CONNECTIONS = 16
 ENTRY_FORM = f"One entry holds one event as JSON in its field `{DATA_FIELD.decode()}`."
+EFFECTS_AT_ONCE = 20
+"""Timers read in one go by a service that talks to the world: it does so for all of them at the same time."""
 GRACE_S = 10.0
 """For batches in flight when the process is told to stop."""
 
@@ -38,15 +40,14 @@ def build_application(services: Sequence[Service[Any]], settings: Settings | Non
     if settings.redis_url is None:
         raise SettingError("CARE_REDIS_URL is missing; `adaptive-care run` starts an embedded server instead")
     protocols = load_protocols(settings.protocols) if settings.protocols else shipped_protocols()
-    readers = settings.partitions * sum(len(service.reads) + 1 for service in services)
+    readers = settings.partitions * sum(len(_sources(service)) for service in services)
     client = connect(settings.redis_url)
     engine = Engine(services, settings, client, protocols)
     broker = _make_broker(settings.redis_url, readers + SPARE_CONNECTIONS)
     subscriptions: list[StreamSub[Any]] = []
     for service in services:
         for partition in range(settings.partitions):
-            streams = (*service.reads, None)
-            subscriptions += [_subscribe(broker, engine, service, partition, stream) for stream in streams]
+            subscriptions += [_subscribe(broker, engine, service, partition, stream) for stream in _sources(service)]
     _document_outputs(broker, services, settings.partitions)
     return CareApplication(
         broker,
@@ -57,7 +58,7 @@ def build_application(services: Sequence[Service[Any]], settings: Settings | Non
             version="1",
             description="\n\n".join(f"**{service.name}**: {service.summary}" for service in services),
         ),
-        asgi_routes=_routes(engine),
+        asgi_routes=[*_routes(engine), *engine.routes()],
     )
 
 
@@ -73,19 +74,19 @@ def _make_broker(url: str, max_connections: int) -> RedisBroker:
 
 
 def _subscribe(
-    broker: RedisBroker, engine: Engine, service: Service[Any], partition: int, stream: Stream | None
+    broker: RedisBroker, engine: Engine, service: Service[Any], partition: int, stream: Stream | Lane
 ) -> StreamSub[Any]:
     pump = engine.add_pump(service, partition, stream)
-    key = due_key(partition, service.name) if stream is None else stream_key(partition, stream)
+    has_effects = isinstance(stream, Lane) and service.perform is not None
     subscription = StreamSub(
-        key,
+        key_of(partition, service.name, stream),
         group=service.name,
         consumer=engine.settings.consumer or "to-be-named",
         batch=True,
-        max_records=engine.settings.batch_size,
+        max_records=min(engine.settings.batch_size, EFFECTS_AT_ONCE) if has_effects else engine.settings.batch_size,
         polling_interval=BLOCK_MS,
     )
-    title = f"{service.name}:{stream.value if stream else 'due'}"
+    title = f"{service.name}:{stream.value}"
     subscribe = broker.subscriber(
         stream=subscription,
         ack_policy=AckPolicy.MANUAL,
@@ -93,10 +94,15 @@ def _subscribe(
         decoder=_decode,
         title=title if partition == 0 else f"{title}:{partition}",
         description=f"{service.summary} {ENTRY_FORM}",
-        include_in_schema=stream is not None,
+        include_in_schema=isinstance(stream, Stream),
     )
-    subscribe(_handler(engine, pump, _payloads(stream) if stream else bytes))
+    subscribe(_handler(engine, pump, _payloads(stream) if isinstance(stream, Stream) else bytes))
     return subscription
+
+
+def _sources(service: Service[Any]) -> tuple[Stream | Lane, ...]:
+    lanes = (Lane.DUE,) if service.perform is None else (Lane.DUE, Lane.URGENT)
+    return (*service.reads, *lanes)
 
 
 def _handler(engine: Engine, pump: Pump, payload: Any) -> Any:

@@ -2,9 +2,10 @@
 --
 -- KEYS  every key that is touched; the plan names them by position
 -- ARGV  [1] the plan, as MessagePack:
---   group, source (stream key), dead (dead letters key), timers, due (keys), window_ms, now_ms
+--   group, source (stream key), dead (dead letters key), timers, due, urgent (keys), window_ms, now_ms
 --   patients: { state, tombstone, seen, numbers, version, record ('' = leave), expires, buried, erased,
 --               marks, unmarks, events {stream, prefix, suffix, program, mode}, set {member, due_ms}, cancelled,
+--               ledger, entries, listed {list, member, ms}, unlisted {list, member}, register, facts {name, value},
 --               acks, letters {entry_id, letter} }
 --   strays:   { entry_id, letter ('' = none) }: entries of no patient
 -- Returns the positions of the patients whose version has moved: nothing of theirs was changed.
@@ -14,7 +15,7 @@
 
 local plan = cmsgpack.unpack(ARGV[1])
 local group, source, dead = plan.group, KEYS[plan.source], KEYS[plan.dead]
-local timers, due = KEYS[plan.timers], KEYS[plan.due]
+local timers, due, urgent = KEYS[plan.timers], KEYS[plan.due], KEYS[plan.urgent]
 
 -- Only who acknowledges an entry publishes its dead letter.
 local function bury(entry_id, letter)
@@ -45,7 +46,7 @@ local function commit(patient)
   local version = current and string.match(current, '^%d+') or '0'
   if version ~= patient.version then return false end
 
-  if patient.erased then redis.call('DEL', seen, numbers) end
+  if patient.erased then redis.call('DEL', seen, numbers, KEYS[patient.ledger]) end
   if patient.record ~= '' then
     local record = string.format('%d', tonumber(version) + 1) .. ':' .. patient.record
     if patient.buried then
@@ -72,11 +73,15 @@ local function commit(patient)
     -- One that is due already goes to its stream in this very step: nobody sees the service idle between.
     if tonumber(timer[2]) <= tonumber(plan.now_ms) then
       redis.call('ZREM', timers, timer[1])
-      redis.call('XADD', due, '*', '__data__', timer[2] .. '|' .. timer[1])
+      redis.call('XADD', string.find(timer[1], '|!', 1, true) and urgent or due, '*', '__data__', timer[2] .. '|' .. timer[1])
     else
       redis.call('ZADD', timers, timer[2], timer[1])
     end
   end
+  for _, entry in ipairs(patient.entries) do redis.call('XADD', KEYS[patient.ledger], '*', '__data__', entry) end
+  for _, item in ipairs(patient.unlisted) do redis.call('ZREM', KEYS[item[1]], item[2]) end
+  for _, item in ipairs(patient.listed) do redis.call('ZADD', KEYS[item[1]], item[3], item[2]) end
+  for _, fact in ipairs(patient.facts) do redis.call('HSET', KEYS[patient.register], fact[1], fact[2]) end
   for _, letter in ipairs(patient.letters) do bury(letter[1], letter[2]) end
   for _, entry_id in ipairs(patient.acks) do redis.call('XACK', source, group, entry_id) end
   return true

@@ -11,8 +11,12 @@ from redis.asyncio import Redis
 from shared.event.wire import Stream
 from shared.stream.fold import Change
 from shared.stream.key import (
-    due_key,
+    Lane,
+    lane_key,
+    ledger_key,
+    list_key,
     prescriptions_key,
+    register_key,
     seen_key,
     state_key,
     stream_key,
@@ -58,7 +62,8 @@ class Commit:
             "source": keys(self.source),
             "dead": keys(stream_key(self.partition, Stream.DEAD_LETTERS)),
             "timers": keys(timers_key(self.partition, self.service)),
-            "due": keys(due_key(self.partition, self.service)),
+            "due": keys(lane_key(self.partition, self.service, Lane.DUE)),
+            "urgent": keys(lane_key(self.partition, self.service, Lane.URGENT)),
             "window_ms": str(self.window_ms),
             "now_ms": str(to_ms(now)),
             "patients": [self._patient(change, keys) for change in changes],
@@ -100,6 +105,22 @@ class Commit:
                 if _is_moved(before.get(name), timer)
             ],
             "cancelled": [f"{subject}|{name}" for name in before if name not in after],
+            "ledger": keys(ledger_key(self.partition, self.service, subject)),
+            "entries": [entry.decode() for entry in change.ledger],
+            "listed": [
+                (keys(list_key(self.partition, self.service, name)), f"{subject}|{item}", str(at_ms))
+                for name, items in record.lists.items()
+                for item, at_ms in items.items()
+                if change.before.lists.get(name, {}).get(item) != at_ms
+            ],
+            "unlisted": [
+                (keys(list_key(self.partition, self.service, name)), f"{subject}|{item}")
+                for name, items in change.before.lists.items()
+                for item in items
+                if item not in record.lists.get(name, {})
+            ],
+            "register": keys(register_key(self.partition, self.service)),
+            "facts": list(change.register.items()),
             "acks": change.acks,
             "letters": [(entry_id, body.decode()) for entry_id, body in change.letters],
         }

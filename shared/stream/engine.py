@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from redis.asyncio import Redis
@@ -18,8 +19,10 @@ from shared.service import Service
 from shared.settings import Settings
 from shared.stream.clock import make_clock
 from shared.stream.connection import PASSING, agree_on_partitions, await_server
+from shared.stream.desk import Desk
 from shared.stream.error import ClockError, ClockStoppedError, LostGroupError, StreamError, UnreachableError
 from shared.stream.idle import group_backlog
+from shared.stream.key import Lane
 from shared.stream.pump import Pump, Runtime
 from shared.stream.recovery import Recovery
 from shared.stream.retention import trim
@@ -57,11 +60,19 @@ class Engine:
         self._answered_at = time.monotonic()
         self._prepared = False
 
-    def add_pump(self, service: Service[Any], partition: int, stream: Stream | None) -> Pump:
+    def add_pump(self, service: Service[Any], partition: int, stream: Stream | Lane) -> Pump:
         """One more stream to handle. Before `prepare` only."""
         pump = Pump(self.runtime, service, partition, stream)
         self._pumps.append(pump)
         return pump
+
+    def routes(self) -> list[tuple[str, Any]]:
+        """What the services serve by themselves."""
+        return [route for service in self.services if service.routes for route in service.routes(self.desk(service))]
+
+    def desk(self, service: Service[Any]) -> Desk[Any]:
+        """What a service's own pages and watchers see of Redis."""
+        return Desk(self.client, self.clock, self.settings, service)
 
     async def prepare(self, consumer: str) -> None:
         """Before any subscriber starts: server, partitions, groups, own leftovers. Raises StreamError."""
@@ -88,6 +99,11 @@ class Engine:
         self._tasks += [asyncio.create_task(self._keep(timer.run)) for timer in self._timers]
         self._tasks.append(asyncio.create_task(self._keep(self._recover)))
         self._tasks.append(asyncio.create_task(self._keep(self._trim)))
+        self._tasks += [
+            asyncio.create_task(self._keep(partial(service.attend, self.desk(service))))
+            for service in self.services
+            if service.attend is not None
+        ]
 
     async def stop(self) -> None:
         """Before the subscribers stop: no new work of its own, nobody waits for the clock."""

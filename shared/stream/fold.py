@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from shared.decision import Arrival, Decision, FlagsSalvaged, Incoming, Origin, Performed, TimerFired
 from shared.event.envelope import derive_id
 from shared.event.patient import PatientErased
@@ -23,7 +25,7 @@ from shared.stream.salvage import salvage
 
 @dataclass(frozen=True, slots=True)
 class DueTimer:
-    """An entry of a service's due stream."""
+    """An entry of a service's due streams."""
 
     subject: str
     name: str
@@ -46,7 +48,7 @@ class Entry:
     content: Content
     deliveries: int
     performed: Performed | None = None
-    """Kept over retries of the commit: the world is talked to once."""
+    """What came of its effect; kept over retries of the commit."""
     failure: Exception | None = None
     """What `perform` raised."""
 
@@ -82,6 +84,10 @@ class Change:
     marks: list[str] = field(default_factory=list)
     unmarks: list[str] = field(default_factory=list)
     events: list[Outgoing] = field(default_factory=list)
+    ledger: list[bytes] = field(default_factory=list)
+    register: dict[str, str] = field(default_factory=dict)
+    effects: list[tuple[Entry, TimerFired]] = field(default_factory=list)
+    """To be performed once this change is committed; their entries are not acknowledged yet."""
     acks: list[str] = field(default_factory=list)
     letters: list[tuple[str, bytes]] = field(default_factory=list)
     """Published by whoever acknowledges the entry."""
@@ -143,7 +149,8 @@ class Fold:
             except Exception as error:  # whatever a core raises is a bug in it, and fails this entry alone
                 self._fail(change, entry, error, now)
                 continue
-            change.acks.append(entry.entry_id)
+            if outcome != "begun":
+                change.acks.append(entry.entry_id)
             correlation_id = timer.correlation_id if timer else None
             change.handled.append(Handled(entry, outcome, rule, correlation_id=correlation_id))
         return change
@@ -162,6 +169,7 @@ class Fold:
             content.name,
             from_ms(content.due_ms),
             timer.correlation_id,
+            content.origin,
         )
 
     def _handle(
@@ -171,6 +179,7 @@ class Fold:
         if any(mark in known for mark in marks):
             return "duplicate", ""
         incoming: Incoming
+        fired: TimerFired | None = None
         if isinstance(content, Arrival) and isinstance(content.event.data, PatientErased):
             return self._erase(change, known, content.time), ""
         if problem := change.unreadable or entry.failure:
@@ -186,7 +195,14 @@ class Fold:
                 return "erased", ""
             incoming = content
         decision = self._decide(change, incoming, now)
+        if decision.effect:
+            if fired is None:
+                raise ValueError("only a timer has an effect")
+            change.effects.append((entry, fired))
+            return "begun", decision.rule
         rejected = [mark for rejection in decision.rejections for mark in _marks_of_original(rejection.origin)]
+        if any(rejection.origin == entry.origin for rejection in decision.rejections):
+            rejected += marks
         change.unmarks.extend(rejected)
         fresh = [mark for mark in marks if mark not in rejected]
         change.marks = [mark for mark in change.marks if mark not in rejected] + fresh
@@ -203,6 +219,7 @@ class Fold:
         events = [seal(service.name, change.subject, cause, draft) for draft in decision.drafts]
         if len({(type(draft.data), draft.key) for draft in decision.drafts}) < len(events):
             raise ValueError("two drafts of one type need different keys")
+        ledger = [msgspec.json.encode(entry) for entry in decision.ledger]
         for rejection in decision.rejections:
             refusal = Refusal(rejection.origin, rejection.code, rejection.path, rejection.message)
             body = letter(service.name, change.subject, cause, refusal, incoming.time)
@@ -211,8 +228,11 @@ class Fold:
             state=decision.state,
             timers=_timers(change.record.timers, decision.timers, cause),
             erased_at=change.record.erased_at,
+            lists={name: _in_ms(items) for name, items in sorted(decision.lists.items()) if items},
         )
         change.events.extend(events)
+        change.ledger.extend(ledger)
+        change.register.update(decision.register)
         change.touched = True
         return decision
 
@@ -224,6 +244,8 @@ class Fold:
         change.touched = change.erased = True
         change.marks.clear()
         change.unmarks.clear()
+        change.ledger.clear()
+        change.effects.clear()
         known.clear()
         return "erased"
 
@@ -299,6 +321,10 @@ def bury(service: str, entry: Entry, content: Undecodable, now: datetime) -> byt
 def _is_erased(change: Change, salvaged: FlagsSalvaged) -> bool:
     erased_at = change.record.erased_at
     return erased_at is not None and salvaged.time <= erased_at
+
+
+def _in_ms(items: Mapping[str, datetime]) -> dict[str, int]:
+    return {item: to_ms(items[item]) for item in sorted(items)}
 
 
 def _timers(before: Mapping[str, Timer], wanted: Mapping[str, datetime], cause: Cause) -> dict[str, Timer]:

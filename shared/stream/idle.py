@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from shared.event.wire import Stream
 from shared.stream.discovery import ORDER
-from shared.stream.key import due_key, stream_key
+from shared.stream.key import Lane, lane_key, stream_key
 from shared.stream.script import Script
 
 _GROUPS = Script("group.lua")
@@ -23,7 +23,7 @@ async def group_backlog(
     found = []
     for partition in range(partitions):
         keys = [stream_key(partition, stream) for stream in Stream]
-        keys += [due_key(partition, service) for service in services]
+        keys += [lane_key(partition, service, lane) for service in services for lane in Lane]
         for stream, group, pending, lag in await _GROUPS(client, keys):
             found.append((stream.decode(), group.decode(), int(pending), int(lag)))
     return found

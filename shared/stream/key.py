@@ -6,6 +6,7 @@ also on a Redis Cluster.
 
 import hashlib
 from binascii import crc_hqx
+from enum import Enum
 
 from shared.event.wire import Stream
 
@@ -57,9 +58,17 @@ def stream_key(partition: int, stream: Stream) -> str:
     return f"care:{{{partition}}}:{stream.value}"
 
 
-def due_key(partition: int, service: str) -> str:
-    """The internal stream of a service's timers that have come due."""
-    return f"care:{{{partition}}}:{service}:due"
+class Lane(Enum):
+    """The internal streams of a service's timers that have come due."""
+
+    DUE = "due"
+    URGENT = "due:urgent"
+    """For timers whose name begins with `URGENT`, so that no queue of others delays them."""
+
+
+def lane_key(partition: int, service: str, lane: Lane) -> str:
+    """One lane of one service."""
+    return f"care:{{{partition}}}:{service}:{lane.value}"
 
 
 def timers_key(partition: int, service: str) -> str:
@@ -80,6 +89,21 @@ def tombstone_key(partition: int, service: str, patient: str) -> str:
 def seen_key(partition: int, service: str, patient: str) -> str:
     """Sorted set of the marks against duplicates of one patient and service, scored by when they were set."""
     return f"care:{{{partition}}}:{service}:seen:{patient}"
+
+
+def ledger_key(partition: int, service: str, patient: str) -> str:
+    """Stream of what a service did for a patient, kept until the patient is erased."""
+    return f"care:{{{partition}}}:{service}:ledger:{patient}"
+
+
+def list_key(partition: int, service: str, name: str) -> str:
+    """Sorted set over all patients: member `<patient>|<item>`, score an instant in ms."""
+    return f"care:{{{partition}}}:{service}:list:{name}"
+
+
+def register_key(partition: int, service: str) -> str:
+    """Hash of what a service knows that belongs to no patient."""
+    return f"care:{{{partition}}}:{service}:register"
 
 
 def prescriptions_key(partition: int, patient: str) -> str:

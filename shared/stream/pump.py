@@ -12,7 +12,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from shared.decision import Origin
+from shared.decision import URGENT, Origin, Performed, TimerFired
 from shared.event.wire import Stream
 from shared.log import logger
 from shared.metric import Metrics
@@ -23,14 +23,16 @@ from shared.stream.clock import Clock
 from shared.stream.commit import Commit
 from shared.stream.connection import PASSING
 from shared.stream.decode import Source, Undecodable, decode
+from shared.stream.desk import Desk
 from shared.stream.fold import Change, Content, DueTimer, Entry, Fold, Handled, bury, marks_of
-from shared.stream.key import ANSWERS_FOR, DATA_FIELD, due_key, seen_key, state_key, stream_key, tombstone_key
+from shared.stream.key import ANSWERS_FOR, DATA_FIELD, Lane, lane_key, seen_key, state_key, stream_key, tombstone_key
 from shared.stream.record import Stored, reader
 
 ATTEMPTS = 50
 """Of one commit under contention; then the entries stay pending and are tried again later."""
 
 Row = Mapping[bytes, bytes] | None
+Effect = tuple[Change, Entry, TimerFired]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +47,22 @@ class Runtime:
 
 
 class Pump:
-    """One service's hand on one stream of one partition; `stream` None: its own timers that are due."""
+    """One service's hand on one stream of one partition, or on one lane of its own timers that are due."""
 
-    def __init__(self, runtime: Runtime, service: Service[Any], partition: int, stream: Stream | None) -> None:
+    def __init__(self, runtime: Runtime, service: Service[Any], partition: int, stream: Stream | Lane) -> None:
         settings = runtime.settings
         self.service = service
-        self.key = due_key(partition, service.name) if stream is None else stream_key(partition, stream)
+        self.key = key_of(partition, service.name, stream)
         self._runtime = runtime
         self._partition = partition
         self._stream = stream
-        self._answers = stream is None or ANSWERS_FOR.get(stream) == service.name
+        self._answers = isinstance(stream, Lane) or ANSWERS_FOR.get(stream) == service.name
         self._read = reader(service.state_type)
         self._fold = Fold(service, runtime.protocols, settings.max_deliveries, leaping_clock=settings.clock == "replay")
         window_ms = int(timedelta(days=settings.duplicate_days) / timedelta(milliseconds=1))
         self._commit = Commit(runtime.client, service.name, partition, self.key, window_ms)
         self._max_ahead = timedelta(hours=settings.max_ahead)
+        self._desk = Desk(runtime.client, runtime.clock, settings, service)
 
     async def process(self, ids: Sequence[bytes], rows: Sequence[Row], deliveries: Sequence[int] | None = None) -> None:
         """Handles one batch. Raises for what concerns all of it: Redis gone, the clock wrong."""
@@ -80,7 +83,7 @@ class Pump:
 
     def _decode(self, entry_id: str, row: Mapping[bytes, bytes], now: datetime) -> Content:
         settings = self._runtime.settings
-        if self._stream is None:
+        if isinstance(self._stream, Lane):
             return _due_timer(self.key, entry_id, row)
         source = Source(self._partition, settings.partitions, self._stream, self.key, self._max_ahead)
         return decode(entry_id, row, source, now)
@@ -96,30 +99,45 @@ class Pump:
                 return content.subject
 
     async def _settle(self, patients: dict[str, list[Entry]], strays: list[Entry], now: datetime, begun: float) -> None:
+        effects = await self._commit_all(patients, strays, now, begun)
+        if not effects:
+            return
+        await asyncio.gather(*(self._perform(change, entry, timer) for change, entry, timer in effects))
+        performed: dict[str, list[Entry]] = {}
+        for change, entry, _ in effects:
+            performed.setdefault(change.subject, []).append(entry)
+        await self._commit_all(performed, [], await self._runtime.clock.now(), begun)
+
+    async def _commit_all(
+        self, patients: dict[str, list[Entry]], strays: list[Entry], now: datetime, begun: float
+    ) -> list[Effect]:
+        """Folds and commits until nobody has been faster. Returns the effects that are now to be performed."""
+        effects: list[Effect] = []
         patience = time.monotonic() + self._runtime.settings.redis_patience_s
         attempt = 0
         while patients or strays:
             try:
-                lost = await self._try(patients, strays, now, begun)
+                changes, lost = await self._try(patients, strays, now, begun)
             except PASSING:
                 if time.monotonic() > patience:
                     raise
                 await asyncio.sleep(0.25)
                 continue
+            effects += [(change, *effect) for change in changes if change not in lost for effect in change.effects]
             patients, strays = {change.subject: patients[change.subject] for change in lost}, []
             if lost:
                 self._runtime.metrics.conflicts.labels(self.service.name).inc(len(lost))
                 attempt += 1
                 if attempt >= ATTEMPTS:
                     logger().warning("contention", service=self.service.name, stream=self.key, patients=len(lost))
-                    return
+                    break
                 await asyncio.sleep(min(0.001 * attempt, 0.05))
+        return effects
 
     async def _try(
         self, patients: dict[str, list[Entry]], strays: list[Entry], now: datetime, begun: float
-    ) -> list[Change]:
+    ) -> tuple[list[Change], list[Change]]:
         loaded = await self._load(patients)
-        await self._perform(patients, loaded)
         changes = [self._fold(subject, *loaded[subject], entries, now) for subject, entries in patients.items()]
         letters = [(entry.entry_id, self._stray_letter(entry, now)) for entry in strays]
         sent = time.monotonic()
@@ -132,7 +150,19 @@ class Pump:
                     self._report(handled, duration_ms)
         for entry in strays:
             self._report(self._stray(entry), duration_ms)
-        return lost
+        return changes, lost
+
+    async def _perform(self, change: Change, entry: Entry, timer: TimerFired) -> None:
+        """Talks to the world. What it raises is a bug and fails this entry alone, which stays pending."""
+        perform = self.service.perform
+        if perform is None:
+            raise RuntimeError(f"{self.service.name} decides on effects and performs none")
+        try:
+            outcome = await perform(change.record.state, timer, self._desk)
+        except Exception as error:
+            entry.failure = error
+        else:
+            entry.performed = Performed(timer, outcome)
 
     async def _load(self, patients: Mapping[str, list[Entry]]) -> dict[str, tuple[Stored[Any], set[str]]]:
         """Records and marks in one round trip. A record is read before its marks: marks change only with it."""
@@ -157,37 +187,6 @@ class Pump:
             for subject, marks in wanted.items()
         }
 
-    async def _perform(
-        self, patients: Mapping[str, list[Entry]], loaded: Mapping[str, tuple[Stored[Any], set[str]]]
-    ) -> None:
-        """Talks to the world for the timers that are still wanted, all at the same time."""
-        perform = self.service.perform
-        if perform is None or self._stream is not None:
-            return
-        for_state = perform
-
-        async def one(entry: Entry, stored: Stored[Any], seen: set[str]) -> None:
-            fired = self._fold.wanted(stored, entry)
-            if (
-                fired is None
-                or stored.record.state is None
-                or seen.intersection(marks_of(entry.content, self.service.name))
-            ):
-                return
-            try:
-                entry.performed = await for_state(stored.record.state, fired)
-            except Exception as error:  # fails this entry alone: it stays pending and is tried again
-                entry.failure = error
-
-        await asyncio.gather(
-            *(
-                one(entry, *loaded[subject])
-                for subject, entries in patients.items()
-                for entry in entries
-                if entry.performed is None and entry.failure is None
-            )
-        )
-
     def _stray_letter(self, entry: Entry, now: datetime) -> bytes:
         if not self._answers or not isinstance(entry.content, Undecodable):
             return b""
@@ -201,7 +200,7 @@ class Pump:
         """The canonical log line and the counters of one entry."""
         entry, content, metrics = handled.entry, handled.entry.content, self._runtime.metrics
         name = self.service.name
-        stream = "due" if self._stream is None else self._stream.value
+        stream = self._stream.value
         metrics.handled.labels(name, stream, handled.outcome).inc()
         if handled.outcome == "dead_lettered":
             metrics.dead_letters.labels(name, stream).inc()
@@ -223,6 +222,11 @@ class Pump:
         (logger().info if quiet else logger().warning)("handled", **fields)
 
 
+def key_of(partition: int, service: str, stream: Stream | Lane) -> str:
+    """The Redis key of a stream or of one of a service's lanes."""
+    return lane_key(partition, service, stream) if isinstance(stream, Lane) else stream_key(partition, stream)
+
+
 def _living(record: bytes | None, tombstone: bytes | None) -> bytes | None:
     return tombstone if record is None else record
 
@@ -232,7 +236,7 @@ def _identity(content: Content, service: str) -> dict[str, Any]:
         case DueTimer():
             return {
                 "event_id": content.id(service),
-                "type": f"timer:{content.name.partition(':')[0]}",
+                "type": f"timer:{content.name.removeprefix(URGENT).partition(':')[0]}",
                 "patient": content.subject,
             }
         case Undecodable():

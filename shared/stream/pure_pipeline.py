@@ -25,11 +25,11 @@ from shared.service import Service
 from shared.stream.decode import Source, Undecodable, decode
 from shared.stream.envelope import Outgoing
 from shared.stream.fold import Change, DueTimer, Entry, Fold
-from shared.stream.key import ANSWERS_FOR, DATA_FIELD, due_key, stream_key
+from shared.stream.key import ANSWERS_FOR, DATA_FIELD, Lane, lane_key, stream_key
 from shared.stream.record import Record, Stored, encode, from_ms, reader, to_ms
 
-Perform = Callable[[Service[Any], Any, TimerFired], Performed | None]
-"""Stands in for `Service.perform`: talks to a world of the caller's own."""
+Perform = Callable[[Service[Any], Any, TimerFired], Any]
+"""Stands in for `Service.perform`: talks to a world of the caller's own, and returns what came of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,8 @@ class PurePipeline:
         self._queue: deque[tuple[str, Stream, str, bytes]] = deque()
         self._holdings: dict[tuple[str, str], _Holding] = defaultdict(_Holding)
         self._numbers: dict[tuple[str, str], int] = defaultdict(int)
+        self.ledgers: dict[tuple[str, str], list[bytes]] = defaultdict(list)
+        """By service and patient, as encoded in Redis."""
         self._due: list[tuple[int, str, str, str]] = []
         """A heap of (due, service, patient, timer); what was cancelled since stays in it and is skipped."""
 
@@ -190,16 +192,18 @@ class PurePipeline:
             return
         self._fold(service, content.subject or "unknown", Entry(entry_id, content, 1))
 
-    def _fold(self, service: str, patient: str, entry: Entry) -> None:
+    def _fold(self, service: str, patient: str, entry: Entry) -> Change:
         holding = self._holdings[(service, patient)]
         change = self._folds[service](patient, self._stored(service, patient), holding.marks, [entry], self.now)
         if self._failures:
             raise self._failures.pop()
         self._commit(service, patient, change)
+        return change
 
     def _commit(self, service: str, patient: str, change: Change) -> None:
         if change.erased:
             self._holdings[(service, patient)] = _Holding(version=change.version)
+            self.ledgers.pop((service, patient), None)
             for key in [key for key in self._numbers if key[0] == patient]:
                 del self._numbers[key]
         holding = self._holdings[(service, patient)]
@@ -210,6 +214,7 @@ class PurePipeline:
             else:
                 holding.record = _written(holding.version, change.record)
             self._set_timers(service, patient, holding, change.record)
+        self.ledgers[(service, patient)] += change.ledger
         holding.marks.update(change.marks)
         holding.marks.difference_update(change.unmarks)
         for event in change.events:
@@ -233,16 +238,16 @@ class PurePipeline:
         return None
 
     def _fire(self, service: str, patient: str, name: str, due_ms: int) -> None:
-        content = DueTimer(patient, name, due_ms, Origin(due_key(0, service), "0-0", name.encode()))
-        entry = Entry("0-0", content, 1)
-        stored = self._stored(service, patient)
-        fired = self._folds[service].wanted(stored, entry)
-        if fired is not None and stored.record.state is not None and self._perform is not None:
-            entry.performed = self._perform(self.services[service], stored.record.state, fired)
+        raw = f"{due_ms}|{patient}|{name}".encode()
+        entry = Entry("0-0", DueTimer(patient, name, due_ms, Origin(lane_key(0, service, Lane.DUE), "0-0", raw)), 1)
         self._holdings[(service, patient)].timers.pop(name, None)
-        self._fold(service, patient, entry)
+        change = self._fold(service, patient, entry)
+        for _, timer in change.effects:
+            outcome = self._perform(self.services[service], change.record.state, timer) if self._perform else None
+            entry.performed = Performed(timer, outcome)
+            change = self._fold(service, patient, entry)
         kept = self._stored(service, patient).record.timers.get(name)
-        if kept is not None and kept.due_ms == due_ms:
+        if kept is not None and kept.due_ms == due_ms and not change.unmarks:
             raise RuntimeError(f"{service} keeps {name} for the instant at which it fired: it would never fire")
 
     def _numbered(self, patient: str, event: Outgoing) -> bytes:

@@ -28,6 +28,8 @@ class Record(msgspec.Struct, Generic[S], frozen=True, omit_defaults=True):
     timers: dict[str, Timer] = {}
     erased_at: datetime | None = None
     """Events up to then are dropped: a tombstone that outlives the state."""
+    lists: dict[str, dict[str, int]] = {}
+    """List name to item to instant in ms."""
 
     def is_empty(self) -> bool:
         """Nothing but the version is worth keeping, and that only as long as the marks."""

@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from shared.event.wire import Stream
-from shared.stream.key import READERS, due_key, stream_key
+from shared.stream.key import READERS, Lane, lane_key, stream_key
 
 Id = tuple[int, int]
 
@@ -18,7 +18,7 @@ async def trim(client: Redis, partitions: int, retention: timedelta, now: dateti
     gone = 0
     for partition in range(partitions):
         services = sorted({name for names in READERS.values() for name in names})
-        due = {due_key(partition, service): (service,) for service in services}
+        due = {lane_key(partition, service, lane): (service,) for service in services for lane in Lane}
         readers = {stream_key(partition, stream): READERS[stream] for stream in Stream} | due
         for key, expected in readers.items():
             gone += await _trim(client, key, expected, cutoff)

@@ -1,4 +1,4 @@
-"""Lets timers come due: one script moves them from their sorted set to the service's due stream."""
+"""Lets timers come due: one script moves them from their sorted set to the service's due streams."""
 
 import asyncio
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 from redis.asyncio import Redis
 
 from shared.stream.clock import Clock, ReplayClock
-from shared.stream.key import CLOCK_HANDLED, due_key, timers_key
+from shared.stream.key import CLOCK_HANDLED, Lane, lane_key, timers_key
 from shared.stream.record import to_ms
 from shared.stream.script import Script
 
@@ -45,7 +45,8 @@ class TimerPromoter:
         """Moves what is due. True if after that nothing due is left: not set, not delivered, not pending."""
         drained = True
         for partition in range(self._partitions):
-            keys = [timers_key(partition, self._service), due_key(partition, self._service)]
+            lanes = [lane_key(partition, self._service, lane) for lane in (Lane.DUE, Lane.URGENT)]
+            keys = [timers_key(partition, self._service), *lanes]
             moved, is_drained = 1, 0
             while moved:
                 moved, is_drained = await _PROMOTE(self._client, keys, [to_ms(now), CHUNK, self._service])

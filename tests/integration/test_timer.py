@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 
-from shared.decision import Performed, TimerFired
 from shared.event.wire import Stream
 from shared.stream.error import ClockBackwardError
 from shared.stream.key import CLOCK, CLOCK_HANDLED
 from tests.integration.test_exactly_once import reported
 from tests.support.example import EPOCH, wire
 from tests.support.running import client_for, move_clock, publish, read, running, until_idle
-from tests.support.toy import Count, session, toy
+from tests.support.toy import session, toy
 
 NAMES = ["progression"]
 
@@ -115,19 +114,3 @@ async def test_on_the_wall_clock_timers_fire_by_themselves(redis_url: str) -> No
         await publish(client, Stream.SESSIONS, raw)
         await until_idle(client, 2)
         assert await goals(client) == ["session-1", "timer:soon"]
-
-
-async def test_an_effect_is_performed_for_a_timer_and_its_outcome_decided(redis_url: str) -> None:
-    """A mail is sent from committed state, and what came of it is recorded."""
-    sent: list[str] = []
-
-    async def send(state: Count, timer: TimerFired) -> Performed | None:
-        sent.append(f"{timer.name} after {state.sessions}")
-        return Performed(timer, "sent")
-
-    async with client_for(redis_url) as client, running([toy(perform=send)], redis_url, clock="replay"):
-        await client.set(CLOCK, EPOCH.isoformat())
-        await publish(client, Stream.SESSIONS, reported(1, notes="timer mail 60"))
-        await move_clock(client, later(60), NAMES)
-        assert sent == ["mail after 1"]
-        assert await goals(client) == ["session-1", "performed"]

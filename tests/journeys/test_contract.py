@@ -113,4 +113,5 @@ def test_what_follows_carries_its_cause_and_no_later_time(journey_id: str) -> No
 def test_a_replay_is_fast(journey_id: str) -> None:
     """Months of care are few decisions: their number does not explode with timers."""
     run = replayed(journey_id)
-    assert len(run.steps) < 12 * len(JOURNEYS[journey_id].events) + 100
+    begun = [step for step in run.steps if step.what.startswith("performed")]  # each was decided twice
+    assert len(run.steps) - len(begun) < 12 * len(JOURNEYS[journey_id].events) + 100

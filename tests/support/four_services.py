@@ -4,7 +4,7 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any
 
-from shared.decision import Performed, TimerFired
+from shared.decision import TimerFired
 from shared.service import Service
 from shared.settings import Settings
 from shared.stream.pure_pipeline import PurePipeline
@@ -23,12 +23,8 @@ def four_services_pipeline(now: datetime, names: tuple[str, ...] = NAMES, *, coa
     return PurePipeline(four_services(names), now, perform=send, coarse=coarse)
 
 
-def send(service: Service[Any], state: Any, timer: TimerFired) -> Performed | None:
-    """A notifier's delivery that succeeds at the first attempt; nothing for other timers."""
-    if service.name != "notifier":
-        return None
+def send(service: Service[Any], state: Any, timer: TimerFired) -> Any:
+    """A notifier's delivery that succeeds at the first attempt."""
     delivery: Any = import_module("services.notifier.domain.delivery")
-    if not timer.name.startswith(delivery.TIMER) or delivery.find_delivery(state, timer.name) is None:
-        return None
     channel: str = delivery.find_delivery(state, timer.name).channel
-    return Performed(timer, delivery.DeliveryOutcome(channel if channel != "mail" else "log"))
+    return delivery.DeliveryOutcome(channel if channel != "mail" else "log")

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.notifier.domain.decide import decide
-from services.notifier.domain.delivery import TIMER, DeliveryOutcome, find_delivery
+from services.notifier.domain.delivery import DeliveryOutcome, find_delivery
 from services.notifier.domain.policy import Policies
 from services.notifier.domain.state import Delivery, NotifierState
 from services.notifier.policy_file import load_policies
@@ -68,10 +68,10 @@ class NotifierCase:
     def fire(self, name: str, at: datetime) -> None:
         timer = TimerFired(f"{name}@{at}", "patient-1", name, at, "correlation")
         del self.timers[name]
-        delivery = find_delivery(self.state, name) if self.state and name.startswith(TIMER) else None
-        if delivery is None:
-            self.take(timer)
+        if not self.take(timer).effect:
             return
+        delivery = find_delivery(self.state, name) if self.state else None
+        assert delivery is not None
         self.attempted.append((self.now, delivery))
         self.take(Performed(timer, self.deliver(delivery)))
 

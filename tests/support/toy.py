@@ -21,6 +21,7 @@ class Count(msgspec.Struct, frozen=True):
     sessions: int = 0
     fired: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    begun: int = 0
     timers: dict[str, datetime] = {}
 
 
@@ -42,7 +43,10 @@ def goal(goal_id: str, value: float) -> GoalReached:
 
 
 def count(state: Count | None, event: Incoming, protocols: Protocols, now: datetime) -> Decision[Count]:
-    """Counts sessions. `notes`: `raise`, `kill`, or `timer <name> <seconds after the event>`."""
+    """Counts sessions. `notes`: `raise`, `kill`, or `timer <name> <seconds after the event>`.
+
+    A timer whose name holds `mail` has an effect; the state counts how often it was begun.
+    """
     state = state or Count()
     match event:
         case Arrival():
@@ -61,6 +65,15 @@ def count(state: Count | None, event: Incoming, protocols: Protocols, now: datet
             new = msgspec.structs.replace(state, sessions=state.sessions + 1, timers=timers)
             drafts = (Draft(goal(getattr(data, "session_id", event.id), new.sessions), event.time),)
             return Decision(new, drafts, timers, rule="T1")
+        case TimerFired() if "mail" in event.name:
+            new = msgspec.structs.replace(state, begun=state.begun + 1)
+            return Decision(
+                new,
+                timers=state.timers,
+                effect=True,
+                ledger=({"kind": "begun", "count": new.begun},),
+                lists={"begun": {event.name: event.time}},
+            )
         case TimerFired():
             timers = {name: due for name, due in state.timers.items() if name != event.name}
             if event.name.startswith("chain"):
@@ -74,7 +87,8 @@ def count(state: Count | None, event: Incoming, protocols: Protocols, now: datet
         case Performed():
             timers = {name: due for name, due in state.timers.items() if name != event.timer.name}
             new = msgspec.structs.replace(state, fired=(*state.fired, str(event.outcome)), timers=timers)
-            return Decision(new, (Draft(goal("performed", 1), event.time),), timers)
+            drafts = (Draft(goal(f"performed:{event.timer.name}", new.begun), event.time),)
+            return Decision(new, drafts, timers, lists={}, register={"last": event.timer.name})
 
 
 def toy(
@@ -82,7 +96,7 @@ def toy(
     *,
     reads: tuple[Stream, ...] = (Stream.SESSIONS, Stream.PATIENTS),
     decide: Callable[..., Decision[Any]] = count,
-    perform: Callable[[Any, TimerFired], Awaitable[Performed | None]] | None = None,
+    perform: Callable[[Any, TimerFired, Any], Awaitable[Any]] | None = None,
     state_type: type[Any] = Count,
 ) -> Service[Any]:
     """A toy service; it takes the name of a real one, so that groups and responsibilities are the real ones."""

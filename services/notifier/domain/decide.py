@@ -51,6 +51,7 @@ class Step:
     rejections: tuple[Rejection, ...] = ()
     outcome: Outcome = "handled"
     rule: str = ""
+    effect: bool = False
 
 
 def decide(
@@ -77,7 +78,8 @@ def decide(
     after = ladder.rest(step.state)
     if not may_remind(after):
         after = withdraw(after, lambda d: not d.escalation_id)
-    return Decision(after, step.drafts, _timers(policies, after, now), step.rejections, step.outcome, step.rule)
+    timers = _timers(policies, after, now)
+    return Decision(after, step.drafts, timers, step.rejections, step.outcome, step.rule, effect=step.effect)
 
 
 def _follow(
@@ -187,6 +189,8 @@ def _fired(policies: Policies, state: NotifierState, timer: TimerFired, now: dat
     if timer.name == reminder.TIMER:
         state, drafts = remind(policies.reminder, state, timer, now)
         return Step(state, drafts, rule="reminder")
+    if timer.name.startswith(delivery.TIMER) and find_delivery(state, timer.name) is not None:
+        return Step(state, rule="claimed", effect=True)
     if timer.name.startswith(ladder.TIMER):
         alarm = find_alarm(state, timer.name.removeprefix(ladder.TIMER))
         if alarm is not None and alarm.next_at is not None and alarm.next_at <= timer.time:

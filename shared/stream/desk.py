@@ -1,0 +1,182 @@
+"""What a service's own pages, watchers and commands see of Redis beyond one patient's step.
+
+They read records, lists, ledgers and the state of the consumer groups, and they write nothing but events of the
+contract to their streams: whatever shall change does so in the step that reads the event.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from redis.asyncio import Redis
+
+from shared.event.envelope import Event
+from shared.event.registry import adapter
+from shared.event.wire import Stream
+from shared.service import Service
+from shared.settings import Settings
+from shared.stream.clock import Clock
+from shared.stream.key import (
+    READERS,
+    Lane,
+    lane_key,
+    ledger_key,
+    list_key,
+    partition_of,
+    register_key,
+    state_key,
+    stream_key,
+)
+from shared.stream.record import from_ms, reader, to_ms
+
+S = TypeVar("S")
+LEDGER_PAGE = 2000
+"""Entries of a ledger read at most: the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One item of a list over all patients."""
+
+    subject: str
+    item: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """One consumer group on one stream. `waiting_s`: since when its oldest entry that is not handled waits."""
+
+    stream: str
+    group: str
+    exists: bool
+    pending: int
+    lag: int
+    waiting_s: float
+
+
+class Desk(Generic[S]):
+    """One service's view."""
+
+    def __init__(self, client: Redis, clock: Clock, settings: Settings, service: Service[S]) -> None:
+        self.settings = settings
+        self._client = client
+        self._clock = clock
+        self._service = service
+        self._read = reader(service.state_type)
+
+    async def now(self) -> datetime:
+        """The instant that decisions are made at."""
+        return await self._clock.now()
+
+    async def redis_time(self) -> datetime:
+        """The Redis server's own clock, UTC."""
+        seconds, microseconds = await self._client.time()
+        return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
+
+    async def state(self, subject: str) -> S | None:
+        return (await self.states([subject])).get(subject)
+
+    async def states(self, subjects: Iterable[str]) -> dict[str, S]:
+        """Those that there are. A record that cannot be read is left out."""
+        wanted = list(dict.fromkeys(subjects))
+        pipeline = self._client.pipeline(transaction=False)
+        for subject in wanted:
+            pipeline.get(state_key(self._partition(subject), self._service.name, subject))
+        answers: list[Any] = await pipeline.execute() if wanted else []
+        found = {subject: self._read(raw).record.state for subject, raw in zip(wanted, answers, strict=True)}
+        return {subject: state for subject, state in found.items() if state is not None}
+
+    async def listed(
+        self, name: str, *, until: datetime | None = None, newest_first: bool = False, limit: int = 100
+    ) -> list[Listed]:
+        """The first `limit` items of a list over all partitions, by instant; `until` inclusive."""
+        latest = "+inf" if until is None else str(to_ms(until))
+        found: list[Listed] = []
+        for partition in range(self.settings.partitions):
+            key = list_key(partition, self._service.name, name)
+            low, high = (latest, "-inf") if newest_first else ("-inf", latest)
+            rows: Any = await self._client.zrange(
+                key,
+                low,
+                high,
+                desc=newest_first,
+                byscore=True,
+                offset=0,
+                num=limit,
+                withscores=True,
+            )
+            for member, score in rows:
+                subject, _, item = member.decode().partition("|")
+                found.append(Listed(subject, item, from_ms(int(score))))
+        found.sort(key=lambda listed: (listed.at, listed.subject, listed.item), reverse=newest_first)
+        return found[:limit]
+
+    async def count(self, name: str) -> int:
+        """How many items a list has."""
+        keys = [list_key(partition, self._service.name, name) for partition in range(self.settings.partitions)]
+        return sum([int(await self._client.zcard(key)) for key in keys])
+
+    async def ledger(self, subject: str) -> list[dict[str, Any]]:
+        """The newest entries of a patient's ledger, oldest first."""
+        key = ledger_key(self._partition(subject), self._service.name, subject)
+        rows: Any = await self._client.xrevrange(key, count=LEDGER_PAGE)
+        return [json.loads(fields[b"__data__"]) for _, fields in reversed(rows)]
+
+    async def register(self) -> dict[str, str]:
+        """The service's register, of all partitions."""
+        found: dict[str, str] = {}
+        for partition in range(self.settings.partitions):
+            facts: Any = await self._client.hgetall(register_key(partition, self._service.name))
+            found |= {name.decode(): value.decode() for name, value in facts.items()}
+        return found
+
+    async def forget(self, name: str) -> bool:
+        """Takes an entry off the register, in every partition. True if there was one."""
+        keys = [register_key(partition, self._service.name) for partition in range(self.settings.partitions)]
+        return sum([int(await self._client.hdel(key, name)) for key in keys]) > 0
+
+    async def submit(self, event: Event[Any]) -> str:
+        """Publishes an event as any platform does. Returns the id of its entry."""
+        raw = adapter(event.type).dump_json(event)
+        key = stream_key(self._partition(event.subject), event.data.stream)
+        entry_id: Any = await self._client.xadd(key, {"__data__": raw})
+        return str(entry_id.decode())
+
+    async def once(self, key: str, value: str, seconds: int) -> bool:
+        """Whether nobody has said so before, within `seconds`."""
+        return bool(await self._client.set(f"care:once:{self._service.name}:{key}", value, nx=True, ex=seconds))
+
+    async def backlog(self, lanes: Iterable[str] = ()) -> list[Backlog]:
+        """Every group that must exist, of every service's streams and of the `lanes` of the services named."""
+        found = []
+        for partition in range(self.settings.partitions):
+            expected = [(stream_key(partition, stream), group) for stream in Stream for group in READERS[stream]]
+            expected += [(lane_key(partition, name, lane), name) for name in lanes for lane in Lane]
+            for key, group in expected:
+                found.append(await self._backlog_of(key, group))
+        return found
+
+    async def _backlog_of(self, key: str, group: str) -> Backlog:
+        groups: Any = await self._client.xinfo_groups(key) if await self._client.exists(key) else []
+        about = next((g for g in groups if g["name"] == group.encode()), None)
+        if about is None:
+            return Backlog(key, group, False, 0, 0, 0.0)
+        pending, last = int(about["pending"]), about["last-delivered-id"]
+        oldest: list[bytes] = []
+        if pending:
+            summary: Any = await self._client.xpending(key, group)
+            oldest += [summary["min"]] if summary["min"] else []
+        behind: Any = await self._client.xrange(key, min=b"(" + last, count=1)
+        oldest += [behind[0][0]] if behind else []
+        lag = about.get("lag")
+        waiting_s = 0.0
+        if oldest:
+            earliest = min(int(entry_id.split(b"-")[0]) for entry_id in oldest)
+            waiting_s = max(0.0, (to_ms(await self.redis_time()) - earliest) / 1000)
+        return Backlog(key, group, True, pending, len(behind) if lag is None else int(lag), waiting_s)
+
+    def _partition(self, subject: str) -> int:
+        return partition_of(subject, self.settings.partitions)
