@@ -11,7 +11,7 @@ from services.notifier.domain.policy import Policies
 from shared.settings import SettingError
 
 SECTIONS = tuple(Policies.model_fields)
-MERGED = ("recipients", "policies")
+MERGED = ("recipients", "rotas", "policies")
 """Sections whose entries several files may share out."""
 
 

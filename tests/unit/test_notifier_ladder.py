@@ -1,11 +1,12 @@
 """Escalations climb their ladder until a person answers."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import msgspec
 
 from services.notifier.domain.delivery import DeliveryOutcome
-from services.notifier.domain.state import Delivery
+from services.notifier.domain.state import LAST_RESORT, Delivery
 from shared.event.escalation import EscalationAcknowledged
 from shared.event.notification import NotificationDelivered, NotificationFailed
 from tests.support.example import EPOCH
@@ -24,18 +25,20 @@ def attempts(case: NotifierCase) -> list[tuple[timedelta, str]]:
 
 
 def test_an_emergency_is_told_at_once_and_every_quarter_of_an_hour() -> None:
-    """Nobody has to wait 15 minutes for a second call."""
+    """Nobody has to wait 15 minutes for a second call; the chain begins again at its end."""
     case = NotifierCase()
     case.tell(RAISED, escalation(severity="emergency", reason="red_flag", holds_program=True))
-    case.advance(EPOCH + 31 * MINUTE)
+    case.advance(EPOCH + 46 * MINUTE)
     assert sorted(attempts(case)) == [
         (0 * MINUTE, "on_call"),
         (15 * MINUTE, "lead_clinician"),
         (15 * MINUTE, "on_call"),
-        (30 * MINUTE, "lead_clinician"),
         (30 * MINUTE, "on_call"),
+        (45 * MINUTE, "lead_clinician"),
+        (45 * MINUTE, "on_call"),
     ]
-    assert len(case.published(NotificationDelivered)) == 5
+    assert all(delivery.urgent for _, delivery in case.attempted)
+    assert len(case.published(NotificationDelivered)) == 6
 
 
 def test_a_message_names_the_event_that_it_tells_of_and_no_address() -> None:
@@ -56,14 +59,14 @@ def test_quiet_hours_never_hold_back_a_word_to_a_clinician() -> None:
     assert attempts(case) == [(timedelta(0), "on_call")]
 
 
-def test_a_routine_escalation_waits_for_working_hours() -> None:
+def test_a_routine_escalation_waits_for_the_digest_of_the_next_working_day() -> None:
     """What is not urgent does not ring on a Saturday."""
     case = NotifierCase()
     saturday = datetime(2026, 3, 7, 12, tzinfo=UTC)
     case.advance(saturday)
     case.tell(RAISED, escalation(severity="routine", reason="non_adherence"))
     case.advance(datetime(2026, 3, 9, 12, tzinfo=UTC))
-    assert [at for at, _ in case.attempted] == [datetime(2026, 3, 9, 8, tzinfo=UTC)]
+    assert [at for at, _ in case.attempted] == [datetime(2026, 3, 9, 9, tzinfo=UTC)]
 
 
 def test_acknowledging_stops_the_ladder_and_leaves_the_escalation_open() -> None:
@@ -72,23 +75,27 @@ def test_acknowledging_stops_the_ladder_and_leaves_the_escalation_open() -> None
     case.tell(RAISED, escalation())
     case.advance(EPOCH + HOUR)
     decision = case.tell(DECIDED, acknowledge())
-    assert not decision.timers
     (seen,) = case.published(EscalationAcknowledged)
     assert (seen.escalation_id, seen.decision_id) == ("escalation-1", "decision-1")
-    case.advance(EPOCH + timedelta(days=7))
+    # It has two working days, from Monday 09:00, to be resolved.
+    assert decision.timers == {"ladder:escalation-1": datetime(2026, 3, 4, 9, tzinfo=UTC)}
+    case.advance(EPOCH + timedelta(days=1, hours=23))
     assert len(case.attempted) == 1
     # A rise in severity finds it still open and rings again.
     case.tell(RAISED, escalation(severity="emergency"))
-    assert any(name.startswith("ladder:") for name in case.timers)
+    case.advance(case.now)
+    assert len(case.attempted) == 2
 
 
 def test_a_decision_on_an_escalation_stops_its_ladder() -> None:
     """Who decides has seen it, also without the word acknowledge; only acknowledge is published as such."""
     case = NotifierCase()
     case.tell(RAISED, escalation())
-    decision = case.tell(DECIDED, acknowledge(decision="continue", rationale="Expected."))
-    assert not decision.timers
+    case.advance(EPOCH)
+    case.tell(DECIDED, acknowledge(decision="continue", rationale="Expected."))
     assert not case.published(EscalationAcknowledged)
+    case.advance(EPOCH + timedelta(days=1))
+    assert len(case.attempted) == 1
 
 
 def test_an_acknowledgement_from_before_the_rise_does_not_silence_it() -> None:
@@ -97,7 +104,8 @@ def test_an_acknowledgement_from_before_the_rise_does_not_silence_it() -> None:
     case.tell(RAISED, escalation(severity="routine"), at=EPOCH)
     case.tell(RAISED, escalation(severity="emergency"), at=EPOCH + 10 * MINUTE)
     case.tell(DECIDED, acknowledge(), at=EPOCH + 5 * MINUTE)
-    assert any(name.startswith("ladder:") for name in case.timers)
+    case.advance(EPOCH + 25 * MINUTE)
+    assert len(case.attempted) > 1
 
 
 def test_a_rise_in_severity_starts_the_ladder_again() -> None:
@@ -141,9 +149,9 @@ def test_a_decision_waits_for_the_escalation_that_it_answers() -> None:
     """An acknowledgement that arrives first is not lost: it counts when the escalation turns up."""
     case = NotifierCase()
     assert case.tell(DECIDED, acknowledge(), at=EPOCH + MINUTE).outcome == "waiting"
-    decision = case.tell(RAISED, escalation(), at=EPOCH)
+    case.tell(RAISED, escalation(), at=EPOCH)
     assert len(case.published(EscalationAcknowledged)) == 1
-    assert not decision.timers
+    case.advance(EPOCH + timedelta(days=1))
     assert not case.attempted
 
 
@@ -203,12 +211,15 @@ def test_an_outage_is_not_made_up_for_with_a_heap_of_repeats() -> None:
 
 
 def test_an_unanswered_escalation_never_falls_silent() -> None:
-    """After the fast repeats it is told once a day, for as long as nobody answers."""
+    """After the chain and its repeats the last resort is told every hour, for as long as nobody answers."""
     case = NotifierCase()
     case.tell(RAISED, escalation(severity="emergency", reason="red_flag"))
     case.advance(EPOCH + timedelta(days=10))
-    assert case.attempted[-1][0] > EPOCH + timedelta(days=9)
-    assert len(case.attempted) < 70
+    last = [(at, delivery) for at, delivery in case.attempted if delivery.step == LAST_RESORT]
+    assert {delivery.recipient for _, delivery in last} == {"lead_clinician"}
+    assert last[0][0] == EPOCH + 4 * HOUR
+    assert {later - earlier for (earlier, _), (later, _) in pairwise(last)} == {HOUR}
+    assert last[-1][0] == EPOCH + timedelta(days=10)
 
 
 def test_a_message_is_tried_again_with_growing_pauses_until_it_is_delivered() -> None:

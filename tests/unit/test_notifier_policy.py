@@ -10,11 +10,14 @@ from shared.settings import SettingError, read_settings
 
 
 def test_the_shipped_policies_reach_a_person_in_time() -> None:
-    """An emergency is repeated within 15 minutes, an urgent escalation within 2 hours."""
+    """An emergency has 15 minutes a step around the clock and is closed within 60; the rest has working time."""
     policy = load_policies(None).of_team(None)
-    assert policy.emergency.gap_after(0).total_seconds() <= 15 * 60
-    assert policy.urgent.gap_after(0).total_seconds() <= 2 * 3600
-    assert policy.emergency.hours == policy.urgent.hours == "always"
+    assert {step.acknowledge_within_min for step in policy.emergency.steps} == {15}
+    assert (policy.emergency.hours, policy.emergency.resolve_within_min) == ("always", 60)
+    assert {step.acknowledge_within_min for step in policy.urgent.steps} == {4 * 60}
+    assert (policy.urgent.hours, policy.urgent.first_word) == ("working", "at_once")
+    assert {step.acknowledge_within_min for step in policy.routine.steps} == {3 * 9 * 60}
+    assert policy.routine.digest is not None
 
 
 def test_a_clinic_adds_what_is_its_own_and_keeps_the_rest(tmp_path: Path) -> None:
@@ -57,19 +60,80 @@ def test_a_mistake_in_a_policy_file_is_one_line_with_file_place_and_reason(
     assert "\n" not in str(failed.value)
 
 
-def test_a_policy_names_only_recipients_that_exist(tmp_path: Path) -> None:
-    """A role with a typing error does not swallow an emergency."""
+LADDER = "{hours: always, steps: [{to: [TO], channels: [mail], acknowledge_within_min: 15}], repeats: 1, "
+LADDER += "last_resort_every_min: 60, resolve_within_min: 60}"
+HOURS = "{timezone: UTC, days: [1], start: '08:00', end: '17:00'}"
+
+
+def north(to: str = "on_call", owner: str = "on_call", last_resort: str = "on_call", rotas: str = "{}") -> str:
+    """A clinic's file with a policy of its own."""
+    ladder = LADDER.replace("TO", to)
+    return (
+        f"rotas: {rotas}\npolicies: {{north: {{working_hours: {HOURS}, owner: {owner}, last_resort: {last_resort}, "
+        f"emergency: {ladder}, urgent: {ladder}, routine: {ladder}}}}}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (
+            north(to="on_cal"),
+            r"policy north names on_cal, which is neither a recipient nor a rota; did you mean on_call\?",
+        ),
+        (north(owner="nobody"), "policy north names the owner nobody, which is no recipient$"),
+        (north(last_resort="lead"), "names the last_resort lead, which is no recipient"),
+        (
+            north(rotas="{night: {timezone: UTC, shifts: [{days: [1], start: '20:00', end: '08:00', who: [me]}]}}"),
+            "rota night names me, which is no recipient",
+        ),
+        (
+            north(rotas="{on_call: {timezone: UTC}}"),
+            "on_call is a recipient and a rota: one of them needs another name",
+        ),
+        (north().replace("hours: always", "hours: working"), "an emergency's hours must be always"),
+        (north().replace("repeats: 1", "repeats: 1, digest: {at: '09:00'}"), "a digest needs hours: working"),
+        (
+            north(rotas="{night: {timezone: UTC, overrides: [{from: 2026-05-02T08:00, to: 2026-05-01, who: []}]}}"),
+            r"rotas\.night\.overrides\.0: an override must end after it begins",
+        ),
+    ],
+)
+def test_a_policy_says_only_what_can_be_done(tmp_path: Path, content: str, reason: str) -> None:
+    """A role with a typing error, or an emergency that sleeps at night, is found at start, not in the emergency."""
     file = tmp_path / "clinic.yaml"
-    ladder = (
-        "{hours: always, steps: [{after_min: 0, channel: mail, to: [on_cal]}], repeat_every_min: 15, "
-        "repeats: 4, then_every_min: 1440}"
-    )
-    hours = "{timezone: UTC, days: [1], start: '08:00', end: '17:00'}"
-    file.write_text(
-        f"policies: {{north: {{working_hours: {hours}, emergency: {ladder}, urgent: {ladder}, routine: {ladder}}}}}"
-    )
-    with pytest.raises(PolicyError, match="policy north names the recipient on_cal, which recipients lacks"):
+    file.write_text(content)
+    with pytest.raises(PolicyError, match=reason) as failed:
         load_policies(file)
+    assert "\n" not in str(failed.value)
+
+
+def test_a_clinic_s_own_policy_stands_beside_the_shipped_one(tmp_path: Path) -> None:
+    """A team's policy, a rota and an address are enough; all else stays as shipped."""
+    file = tmp_path / "clinic.yaml"
+    rota = "{night: {timezone: Europe/Lisbon, shifts: [{days: [5], start: '20:00', end: '08:00', who: [on_call]}]}}"
+    file.write_text(north(to="night", rotas=rota))
+    policies = load_policies(file)
+    assert policies.of_team("north").emergency.steps[0].to == ("night",)
+    assert policies.of_team("south") == load_policies(None).of_team(None)
+
+
+def test_a_recipient_is_reached_by_the_first_channel_that_he_has(tmp_path: Path) -> None:
+    """The others are fall-backs; who has no address is reached at the clinic's own mailbox."""
+    file = tmp_path / "clinic.yaml"
+    file.write_text(
+        "recipients: {on_call: {apprise: 'ntfy://care', mail: a@b.example}, lead_clinician: {}, "
+        "pager: {webhook: 'https://pager.example/x', password: 'scrypt$1$2'}}\n"
+    )
+    policies = load_policies(file)
+    wanted = ("webhook", "apprise", "mail")
+    assert policies.channels("on_call", wanted) == ("apprise", "mail")
+    assert policies.channels("lead_clinician", wanted) == ("mail",)
+    assert policies.channels("lead_clinician", ("webhook",)) == ()
+    assert policies.channels("pager", ("mail", "log")) == ("mail", "log")
+    assert policies.channels_of_last_resort("pager") == ("webhook", "log")
+    assert policies.channels_of_last_resort("lead_clinician") == ("mail", "log")
+    assert policies.addresses("pager") == {"webhook": "https://pager.example/x"}
 
 
 def test_a_missing_policy_file_says_so(tmp_path: Path) -> None:

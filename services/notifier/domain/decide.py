@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from services.notifier.domain import delivery, ladder, reminder
-from services.notifier.domain.delivery import DeliveryOutcome, find_delivery, record_outcome, withdraw
+from services.notifier.domain import delivery, ladder, ledger, reminder
+from services.notifier.domain.delivery import DeliveryOutcome, find_delivery, record_outcome
 from services.notifier.domain.fact import (
     note_checkin,
     note_closing,
@@ -16,10 +16,12 @@ from services.notifier.domain.fact import (
     note_stop,
     note_update,
 )
+from services.notifier.domain.index import lists
 from services.notifier.domain.ladder import climb, find_alarm, is_open, note_answer, note_raised, note_resolved
+from services.notifier.domain.outbox import withdraw
 from services.notifier.domain.policy import Policies
 from services.notifier.domain.reminder import may_remind, next_reminders, remind
-from services.notifier.domain.state import MAX_WAITING, Alarm, NotifierState, Waiting
+from services.notifier.domain.state import MAX_WAITING, Alarm, Answer, NotifierState, Waiting
 from shared.decision import (
     Arrival,
     Decision,
@@ -74,12 +76,24 @@ def decide(
         before = replace(before, reminded_to=reminded_to)
     step = _follow(policies, late_window, before, incoming, now)
     if step.outcome == "ignored":
-        return Decision(state, timers={} if state is None else _timers(policies, state, now), outcome="ignored")
-    after = ladder.rest(step.state)
+        if state is None:
+            return Decision(None, outcome="ignored")
+        return Decision(state, timers=_timers(policies, state, now), outcome="ignored", lists=lists(state))
+    after = ladder.rest(policies, step.state, now)
     if not may_remind(after):
         after = withdraw(after, lambda d: not d.escalation_id)
-    timers = _timers(policies, after, now)
-    return Decision(after, step.drafts, timers, step.rejections, step.outcome, step.rule, effect=step.effect)
+    after, entries = ledger.drain(after)
+    return Decision(
+        after,
+        step.drafts,
+        _timers(policies, after, now),
+        step.rejections,
+        step.outcome,
+        step.rule,
+        effect=step.effect,
+        ledger=entries,
+        lists=lists(after),
+    )
 
 
 def _follow(
@@ -102,12 +116,13 @@ def _arrived(policies: Policies, late_window: timedelta, state: NotifierState, a
     match arrival.event.data:
         case EscalationRaised() as raised:
             return _raised(policies, state, raised, at, by, now)
-        case EscalationAcknowledged(escalation_id=escalation_id):
+        case EscalationAcknowledged(escalation_id=escalation_id, decision_id=decision_id, clinician_id=clinician_id):
             alarm = find_alarm(state, escalation_id)
             # The word of another notifier, or our own coming back.
-            return Step(note_answer(state, alarm, at)) if alarm else Step(state, outcome="ignored")
-        case EscalationResolved(escalation_id=escalation_id):
-            return Step(note_resolved(state, escalation_id, at), rule="resolved")
+            answer = Answer(at, decision_id, clinician_id, "acknowledge")
+            return Step(note_answer(state, alarm, answer)) if alarm else Step(state, outcome="ignored")
+        case EscalationResolved() as resolved:
+            return Step(note_resolved(state, resolved, at), rule="resolved")
         case ClinicianDecided() as decided:
             return _decided(late_window, state, decided, arrival, now)
         case PatientUpdated() as update:
@@ -135,7 +150,7 @@ def _raised(
         state = replace(state, waiting=tuple(w for w in state.waiting if w not in waiting))
         alarm = find_alarm(state, raised.escalation_id) or Alarm(escalation_id=raised.escalation_id)
         for word in waiting:
-            state = note_answer(state, alarm, word.at)
+            state = note_answer(state, alarm, Answer(word.at, word.decision_id, word.clinician_id, word.decision))
             alarm = find_alarm(state, raised.escalation_id) or alarm
             if word.decision == "acknowledge":
                 drafts.append(
@@ -148,13 +163,14 @@ def _decided(
     late_window: timedelta, state: NotifierState, decided: ClinicianDecided, arrival: Arrival, now: datetime
 ) -> Step:
     at = arrival.time
+    answer = Answer(at, decided.decision_id, decided.clinician_id, decided.decision)
     closes = decided.decision in ("refer", "discharge")
     if closes:
         state = note_closing(state, at)
         for alarm in state.alarms:
             # Red flags that the clinician could see; one that turns up later rings on.
             if is_open(alarm):
-                state = note_answer(state, alarm, at)
+                state = note_answer(state, alarm, answer)
     if decided.escalation_id is None:
         return Step(state, rule=decided.decision) if closes else Step(state, outcome="ignored")
     known = find_alarm(state, decided.escalation_id)
@@ -164,7 +180,7 @@ def _decided(
             if decided.decision == "acknowledge"
             else ()
         )
-        return Step(note_answer(state, known, at), drafts, rule=decided.decision)
+        return Step(note_answer(state, known, answer), drafts, rule=decided.decision)
     word = Waiting(
         decision_id=decided.decision_id,
         escalation_id=decided.escalation_id,
@@ -191,10 +207,9 @@ def _fired(policies: Policies, state: NotifierState, timer: TimerFired, now: dat
         return Step(state, drafts, rule="reminder")
     if timer.name.startswith(delivery.TIMER) and find_delivery(state, timer.name) is not None:
         return Step(state, rule="claimed", effect=True)
-    if timer.name.startswith(ladder.TIMER):
-        alarm = find_alarm(state, timer.name.removeprefix(ladder.TIMER))
-        if alarm is not None and alarm.next_at is not None and alarm.next_at <= timer.time:
-            return Step(climb(policies, state, alarm, timer.time, now), rule=f"{alarm.severity}_ladder")
+    alarm = ladder.find_by_timer(state, timer.name)
+    if alarm is not None and alarm.next_at is not None and alarm.next_at <= timer.time:
+        return Step(climb(policies, state, alarm, timer.time, now), rule=f"{alarm.severity}_ladder")
     if timer.name.startswith(WAIT_TIMER):
         expired = tuple(w for w in state.waiting if w.until <= timer.time)
         state = replace(state, waiting=tuple(w for w in state.waiting if w not in expired))
@@ -219,7 +234,7 @@ def _timers(policies: Policies, state: NotifierState, now: datetime) -> dict[str
     timers = {f"{delivery.TIMER}{d.notification_id}": d.due_at for d in state.outbox}
     for alarm in state.alarms:
         if alarm.next_at is not None:
-            timers[f"{ladder.TIMER}{alarm.escalation_id}"] = alarm.next_at
+            timers[ladder.timer_of(alarm)] = alarm.next_at
     for word in state.waiting:
         timers[f"{WAIT_TIMER}{word.decision_id}"] = word.until
     reminders = next_reminders(policies.reminder, state, now)

@@ -1,6 +1,5 @@
 """The outbox: what is to be sent, tried again with growing pauses, and at last given up."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,8 +7,9 @@ from msgspec.structs import replace
 
 from services.notifier.domain.calendar import after_quiet_hours
 from services.notifier.domain.fact import zone_of
+from services.notifier.domain.outbox import withdraw
 from services.notifier.domain.policy import DeliveryPolicy
-from services.notifier.domain.state import MAX_OUTBOX, Delivery, NotifierState
+from services.notifier.domain.state import Delivery, NotifierState
 from shared.decision import Draft
 from shared.event.notification import NotificationDelivered, NotificationFailed, Role
 
@@ -32,19 +32,6 @@ class DeliveryOutcome:
 def find_delivery(state: NotifierState, timer_name: str) -> Delivery | None:
     wanted = timer_name.removeprefix(TIMER)
     return next((delivery for delivery in state.outbox if delivery.notification_id == wanted), None)
-
-
-def enqueue(state: NotifierState, deliveries: tuple[Delivery, ...]) -> NotifierState:
-    """Adds to the outbox; where it is full, reminders and then the oldest make room."""
-    known = {delivery.notification_id for delivery in state.outbox}
-    outbox = [*state.outbox, *(d for d in deliveries if d.notification_id not in known)]
-    while len(outbox) > MAX_OUTBOX:
-        outbox.remove(next((d for d in outbox if not d.escalation_id), outbox[0]))
-    return replace(state, outbox=tuple(outbox))
-
-
-def withdraw(state: NotifierState, is_unwanted: Callable[[Delivery], bool]) -> NotifierState:
-    return replace(state, outbox=tuple(d for d in state.outbox if not is_unwanted(d)))
 
 
 def record_outcome(

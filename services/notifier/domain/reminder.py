@@ -19,9 +19,9 @@ from services.notifier.domain.calendar import (
     local_instant,
     monday_of,
 )
-from services.notifier.domain.delivery import enqueue
 from services.notifier.domain.fact import program_in_force, zone_of
 from services.notifier.domain.ladder import is_red_flag_open
+from services.notifier.domain.outbox import enqueue
 from services.notifier.domain.policy import ReminderPolicy
 from services.notifier.domain.state import (
     MAX_REMINDED,

@@ -6,7 +6,7 @@ the outbox and the reminders sent, which follow the order in which things happen
 """
 
 from datetime import date, datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -17,10 +17,14 @@ from shared.event.vocabulary import Urgency
 
 T = TypeVar("T")
 
+LAST_RESORT = 0
+"""In the place of a step's number."""
+
 MAX_PROGRAMS = 8
 MAX_SESSIONS = 32
 MAX_MORNINGS = 32
 MAX_ALARMS = 24
+MAX_ANSWERS = 4
 MAX_WAITING = 16
 MAX_OUTBOX = 48
 MAX_REMINDED = 8
@@ -107,6 +111,17 @@ class Option(Struct, frozen=True):
     evidence_grade: str
 
 
+class Answer(Struct, frozen=True, order=True):
+    """A clinician's decision on an escalation; of one of refer and discharge, also where it named none."""
+
+    at: datetime
+    decision_id: str
+    by: str
+    """The clinician's id; empty where the word came without one."""
+    intent: str
+    """The kind of the decision, such as `acknowledge`."""
+
+
 class Alarm(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One escalation: its highest severity, its newest text, and how far its ladder has climbed."""
 
@@ -127,11 +142,26 @@ class Alarm(Struct, frozen=True, kw_only=True, omit_defaults=True):
     recommendation: str = ""
     options: tuple[Option, ...] = ()
     answered_at: datetime | None = None
+    """Newest answer."""
+    answers: tuple[Answer, ...] = ()
+    """The newest, oldest first."""
     resolved_at: datetime | None = None
+    resolution: str = ""
+    """How the newest end came: a resolution of `EscalationResolved`."""
+    reopened_at: datetime | None = None
+    """When its acknowledgement ran out, last: only a later decision answers it."""
     rung: int = 0
-    """Rungs of the ladder already climbed."""
+    """Rungs of the ladder already climbed since it was raised, worsened or reopened."""
+    calls: int = 0
+    """How often somebody was to be told since then."""
     next_at: datetime | None = None
-    """When the next rung is due; None while the ladder rests."""
+    """Its next step, which every open one has: the next rung, or the end of its acknowledgement."""
+    last_resort: bool = False
+    """The last resort has been told since the ladder began anew."""
+    ledger_seq: int = 0
+    """Number of the newest entry of its ledger; 0 where there is none."""
+    ledger_hash: str = ""
+    """That entry's hash, which the next one will name."""
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
@@ -153,12 +183,19 @@ class Delivery(Struct, frozen=True, kw_only=True, omit_defaults=True):
     about: str
     """Id of the event that it tells of."""
     kind: str
-    """`escalation`, or the kind of the reminder."""
+    """`escalation`, `digest` for an escalation that is told together with others, or the kind of the reminder."""
     channel: str
     due_at: datetime
+    """For a digest the same instant for all escalations of one recipient."""
     recipient: str = ""
     """A role of the policy; empty for the patient."""
     escalation_id: str = ""
+    channels: tuple[str, ...] = ()
+    """The fall-backs that are left, the preferred first."""
+    step: int = 0
+    """Of the policy's chain, from 1; `LAST_RESORT` for the last resort."""
+    urgent: bool = False
+    """An emergency: it waits for nothing else."""
     attempts: int = 0
     expires_at: datetime | None = None
 
@@ -191,3 +228,5 @@ class NotifierState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reminded: tuple[Reminded, ...] = ()
     reminded_to: datetime | None = None
     """No reminder that was due until then is sent any more."""
+    ledger: tuple[dict[str, Any], ...] = ()
+    """New entries on their way to the ledger: within a decision only, never in a committed state."""
