@@ -1,6 +1,6 @@
 """One patient's notifier in memory: tell it events, move the clock, read what it did."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,6 +35,7 @@ class NotifierCase:
         self.drafts: list[Draft] = []
         self.rejections: list[Rejection] = []
         self.attempted: list[tuple[datetime, Delivery]] = []
+        self.ledger: list[Mapping[str, Any]] = []
         self._told = 0
 
     def tell(
@@ -50,6 +51,7 @@ class NotifierCase:
         self.timers = dict(decision.timers)
         self.drafts.extend(decision.drafts)
         self.rejections.extend(decision.rejections)
+        self.ledger.extend(decision.ledger)
         return decision
 
     def advance(self, to: datetime) -> None:
