@@ -4,7 +4,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, NaiveDatetime, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, NaiveDatetime, StringConstraints, WithJsonSchema, model_validator
 
 from shared.event.patient import Address, ChannelName, LocalTime, TimeZone
 from shared.event.vocabulary import URGENCIES, Urgency
@@ -15,6 +15,11 @@ Role = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 PolicyName = Annotated[str, StringConstraints(pattern=r"^[^\s\x00-\x1f\x7f]{1,256}$")]
 Minutes = Annotated[int, Field(ge=1, le=60 * 24 * 30)]
 """Of working time where the ladder's hours are `working`."""
+WallTime = Annotated[
+    NaiveDatetime,
+    WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?)?$"}),
+]
+"""A local date and time of day, such as `2026-12-24T18:00`; a date alone is its midnight."""
 Weekdays = Annotated[tuple[Annotated[int, Field(ge=1, le=7)], ...], Field(min_length=1, max_length=7)]
 """1 Monday to 7."""
 
@@ -54,9 +59,8 @@ class Override(Record):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    from_: Annotated[NaiveDatetime, Field(alias="from")]
-    """Local wall time, as is `to`."""
-    to: NaiveDatetime
+    from_: Annotated[WallTime, Field(alias="from")]
+    to: WallTime
     who: Annotated[tuple[Role, ...], Field(max_length=8)]
 
     @model_validator(mode="after")
