@@ -2,11 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 
+from services.notifier.domain import ledger
 from services.notifier.domain.delivery import DeliveryOutcome
+from services.notifier.domain.ladder import plan
+from services.notifier.domain.policy import Policies
 from services.notifier.domain.state import LAST_RESORT, Delivery
+from services.notifier.policy_file import load_policies
 from shared.event.escalation import EscalationAcknowledged
 from shared.event.notification import NotificationDelivered, NotificationFailed
 from tests.support.example import EPOCH
@@ -17,6 +22,11 @@ RESOLVED = "care.escalation.resolved.v1"
 DECIDED = "care.clinician.decided.v1"
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
+
+
+def refused(delivery: Delivery) -> DeliveryOutcome:
+    """A mail server that knows nobody."""
+    return DeliveryOutcome("mail", "the mail server refused the recipient (550)", True)
 
 
 def attempts(case: NotifierCase) -> list[tuple[timedelta, str]]:
@@ -259,6 +269,316 @@ def test_a_message_is_given_up_after_the_policy_s_attempts() -> None:
     case.advance(EPOCH + timedelta(days=1))
     (failed,) = case.published(NotificationFailed)
     assert failed.attempts == case.policies.delivery.attempts
+
+
+def policies(**changes: Any) -> Policies:
+    """The shipped ones; `emergency` and so on change a ladder of the default policy, the rest a section."""
+    content = load_policies(None).model_dump(by_alias=True)
+    for name in ("emergency", "urgent", "routine"):
+        content["policies"]["default"][name] |= changes.pop(name, {})
+    return Policies.model_validate(content | changes)
+
+
+def chain(*steps: list[str], within: int = 15, channels: tuple[str, ...] = ("mail",)) -> dict[str, Any]:
+    return {"steps": [{"to": to, "channels": channels, "acknowledge_within_min": within} for to in steps]}
+
+
+def rota(start: str, end: str, who: str) -> dict[str, Any]:
+    days = [1, 2, 3, 4, 5, 6, 7]
+    return {"timezone": "UTC", "shifts": [{"days": days, "start": start, "end": end, "who": [who]}]}
+
+
+def noted(case: NotifierCase, kind: str) -> list[dict[str, Any]]:
+    return [dict(entry) for entry in case.ledger if entry["kind"] == kind]
+
+
+def emergency(case: NotifierCase) -> None:
+    case.tell(RAISED, escalation(severity="emergency", reason="red_flag", holds_program=True))
+
+
+def test_a_step_without_anybody_on_duty_costs_no_time() -> None:
+    """At nine in the morning the night's people are passed over at once, and that is on record."""
+    night = {"night": rota("20:00", "08:00", "on_call")}
+    case = NotifierCase(policies(emergency=chain(["night"], ["lead_clinician"]), rotas=night))
+    emergency(case)
+    case.advance(EPOCH + 15 * MINUTE)
+    assert attempts(case) == [(0 * MINUTE, "lead_clinician"), (15 * MINUTE, "lead_clinician")]
+    assert [(entry["step"], entry["why"], entry["rota"]) for entry in noted(case, "skipped")] == [
+        (1, "off_shift", "night"),
+        (1, "off_shift", "night"),
+    ]
+
+
+def test_who_is_told_is_who_is_on_duty_then() -> None:
+    """Over the change of shift the chain goes on with the people who have come."""
+    shifts = {"early": rota("08:00", "09:10", "on_call"), "late": rota("09:10", "20:00", "lead_clinician")}
+    case = NotifierCase(policies(emergency=chain(["early", "late"]), rotas=shifts))
+    emergency(case)
+    case.advance(EPOCH + 15 * MINUTE)
+    assert attempts(case) == [(0 * MINUTE, "on_call"), (15 * MINUTE, "lead_clinician")]
+
+
+def test_a_chain_without_anybody_reaches_the_last_resort_at_once() -> None:
+    """And comes back to the chain as soon as somebody of it is on duty."""
+    shift = {"watch": rota("09:40", "20:00", "on_call")}
+    case = NotifierCase(policies(emergency=chain(["watch"]), rotas=shift))
+    emergency(case)
+    case.advance(EPOCH + 45 * MINUTE)
+    assert attempts(case) == [
+        (0 * MINUTE, "lead_clinician"),
+        (15 * MINUTE, "lead_clinician"),
+        (30 * MINUTE, "lead_clinician"),
+        (45 * MINUTE, "on_call"),
+    ]
+    assert [delivery.step for _, delivery in case.attempted] == [LAST_RESORT, LAST_RESORT, LAST_RESORT, 1]
+
+
+def test_a_recipient_without_an_address_for_the_step_s_channels_is_passed_over() -> None:
+    """Who has no pager is not told by pager, and the next one need not wait for it."""
+    people = {"on_call": {"mail": "a@b.example"}, "lead_clinician": {"webhook": "https://pager.example"}}
+    case = NotifierCase(
+        policies(emergency=chain(["on_call"], ["lead_clinician"], channels=("webhook",)), recipients=people)
+    )
+    emergency(case)
+    case.advance(EPOCH)
+    assert attempts(case) == [(0 * MINUTE, "lead_clinician")]
+    (skipped,) = noted(case, "skipped")
+    assert (skipped["why"], skipped["recipient"]) == ("no_address", "on_call")
+
+
+def test_each_recipient_is_told_by_his_own_first_channel() -> None:
+    """The others of the step are fall-backs, in the step's order."""
+    people = {
+        "on_call": {"mail": "a@b.example", "webhook": "https://pager.example"},
+        "lead_clinician": {"mail": "b@b.example"},
+    }
+    channels = ("webhook", "mail", "log")
+    case = NotifierCase(policies(emergency=chain(["on_call", "lead_clinician"], channels=channels), recipients=people))
+    emergency(case)
+    case.advance(EPOCH)
+    assert {(d.recipient, d.channel, d.channels) for _, d in case.attempted} == {
+        ("on_call", "webhook", ("mail", "log")),
+        ("lead_clinician", "mail", ("log",)),
+    }
+
+
+def test_an_acknowledgement_without_a_resolution_in_time_reopens_the_escalation() -> None:
+    """An emergency acknowledged after ten minutes and not closed within the hour rings again, from the first step."""
+    case = NotifierCase()
+    emergency(case)
+    case.advance(EPOCH + 10 * MINUTE)
+    case.tell(DECIDED, acknowledge())
+    case.advance(EPOCH + 59 * MINUTE)
+    assert len(case.attempted) == 1
+    case.advance(EPOCH + 75 * MINUTE)
+    assert attempts(case)[1:] == [
+        (60 * MINUTE, "on_call"),
+        (75 * MINUTE, "on_call"),
+        (75 * MINUTE, "lead_clinician"),
+    ]
+    (reopened,) = noted(case, "reopened")
+    assert (reopened["at"], reopened["acknowledged_at"]) == ("2026-03-02T10:00:00Z", "2026-03-02T09:10:00Z")
+    assert len({delivery.notification_id for _, delivery in case.attempted}) == 4
+
+
+def test_a_late_acknowledgement_is_given_the_time_of_a_step() -> None:
+    """Who acknowledges in the fifty-ninth minute is not called again in the sixtieth."""
+    case = NotifierCase()
+    emergency(case)
+    case.advance(EPOCH + 59 * MINUTE)
+    told = len(case.attempted)
+    case.tell(DECIDED, acknowledge())
+    case.advance(EPOCH + 73 * MINUTE)
+    assert len(case.attempted) == told
+    case.advance(EPOCH + 74 * MINUTE)
+    assert len(case.attempted) == told + 1
+
+
+def test_a_reopened_escalation_wants_a_new_answer() -> None:
+    """The old acknowledgement has run out; a new one is good for another step's time, then it rings again."""
+    case = NotifierCase()
+    emergency(case)
+    case.tell(DECIDED, acknowledge())
+    case.advance(EPOCH + 62 * MINUTE)
+    assert len(case.attempted) == 1  # the first word was taken back before it went out
+    case.tell(DECIDED, acknowledge(decision_id="decision-2"))
+    case.advance(EPOCH + 76 * MINUTE)
+    assert len(case.attempted) == 1
+    case.advance(EPOCH + 77 * MINUTE)
+    assert len(case.attempted) == 2
+
+
+def test_a_resolution_in_time_leaves_nothing_to_reopen() -> None:
+    """Closed is closed: no timer is left."""
+    case = NotifierCase()
+    emergency(case)
+    case.tell(DECIDED, acknowledge())
+    resolved = {"escalation_id": "escalation-1", "reason": "red_flag", "resolution": "resume"}
+    case.now = EPOCH + 30 * MINUTE
+    assert not case.tell(RESOLVED, resolved).timers
+
+
+def test_the_same_decision_coming_back_as_an_event_is_one_acknowledgement() -> None:
+    """The notifier reads its own word on the stream, and does not count it twice."""
+    case = NotifierCase()
+    emergency(case)
+    case.tell(DECIDED, acknowledge())
+    echo = {"escalation_id": "escalation-1", "clinician_id": "clinician-1", "decision_id": "decision-1"}
+    case.tell("care.escalation.acknowledged.v1", echo)
+    assert len(noted(case, "acknowledged")) == 1
+
+
+def test_an_urgent_word_goes_out_at_night_and_its_repeats_wait_for_the_morning() -> None:
+    """The first person is told at once; the four hours that he has are working hours."""
+    case = NotifierCase()
+    night = datetime(2026, 3, 7, 2, tzinfo=UTC)
+    case.advance(night)
+    case.tell(RAISED, escalation(severity="urgent"))
+    case.advance(datetime(2026, 3, 9, 12, tzinfo=UTC))
+    assert [at for at, _ in case.attempted] == [night, *[datetime(2026, 3, 9, 12, tzinfo=UTC)] * 2]
+
+
+def test_routine_escalations_of_a_recipient_share_one_digest() -> None:
+    """Two matters that came up on different hours of a day wait for the same instant of the next morning."""
+    case = NotifierCase()
+    case.tell(RAISED, escalation(severity="routine", reason="non_adherence"), at=EPOCH + HOUR)
+    case.now = EPOCH + 3 * HOUR
+    decision = case.tell(RAISED, escalation(severity="routine", escalation_id="escalation-2", reason="no_contact"))
+    morning = datetime(2026, 3, 3, 9, tzinfo=UTC)
+    assert decision.lists["digest:on_call"] == {"escalation-1": morning, "escalation-2": morning}
+    assert decision.state is not None
+    assert {(d.kind, d.due_at, d.urgent) for d in decision.state.outbox} == {("digest", morning, False)}
+    case.advance(morning)
+    assert [at for at, _ in case.attempted] == [morning, morning]
+
+
+def test_a_digest_is_taken_back_when_its_matter_has_been_answered() -> None:
+    """Nobody reads in the morning what was settled the evening before; the record says why."""
+    case = NotifierCase()
+    case.tell(RAISED, escalation(severity="routine"), at=EPOCH + HOUR)
+    decision = case.tell(DECIDED, acknowledge(), at=EPOCH + 2 * HOUR)
+    assert "digest:on_call" not in decision.lists
+    (withdrawn,) = noted(case, "suppressed")
+    assert withdrawn["why"] == "acknowledged"
+    assert withdrawn["notification_id"] == noted(case, "planned")[0]["notification_id"]
+
+
+def test_a_routine_matter_that_becomes_an_emergency_does_not_wait_for_its_digest() -> None:
+    """The digest's message is taken back, and the emergency goes out now."""
+    case = NotifierCase()
+    case.tell(RAISED, escalation(severity="routine"), at=EPOCH + HOUR)
+    case.now = EPOCH + 2 * HOUR
+    case.tell(RAISED, escalation(severity="emergency"))
+    case.advance(case.now)
+    ((at, delivery),) = case.attempted
+    assert (at, delivery.kind, delivery.urgent) == (EPOCH + 2 * HOUR, "escalation", True)
+    assert [entry["why"] for entry in noted(case, "suppressed")] == ["worsened"]
+
+
+def test_an_emergency_s_timers_have_the_urgent_lane() -> None:
+    """Neither its messages nor its next step wait behind anything else; a rise in severity moves them over."""
+    case = NotifierCase()
+    assert "ladder:escalation-1" in case.tell(RAISED, escalation(severity="urgent")).timers
+    decision = case.tell(RAISED, escalation(severity="emergency"))
+    assert {name[:8] for name in decision.timers if "ladder" in name} == {"!ladder:"}
+
+
+def test_every_open_escalation_is_listed_at_its_next_step_and_every_closed_one_at_its_end() -> None:
+    """Who watches need not look through all patients."""
+    case = NotifierCase()
+    listed = case.tell(RAISED, escalation()).lists
+    assert listed == {"open": {"escalation-1": datetime(2026, 3, 2, 13, tzinfo=UTC)}}
+    resolved = {"escalation_id": "escalation-1", "reason": "flare", "resolution": "superseded"}
+    assert case.tell(RESOLVED, resolved, at=EPOCH + HOUR).lists == {"closed": {"escalation-1": EPOCH + HOUR}}
+
+
+def test_a_mail_server_that_refuses_everybody_ends_at_the_last_resort_within_seconds() -> None:
+    """Failures hurry the chain on, and do not spin: after the last resort it keeps its pace."""
+    case = NotifierCase(deliver=refused)
+    emergency(case)
+    case.advance(EPOCH + 14 * MINUTE)
+    told = [(d.step, d.recipient) for _, d in case.attempted]
+    assert told[0] == (1, "on_call")
+    assert (LAST_RESORT, "lead_clinician") in told
+    assert len(set(told)) == 4
+    assert case.attempted[-1][0] < EPOCH + 10 * timedelta(seconds=1)
+
+
+def test_the_plan_says_who_is_told_when_if_nobody_answers() -> None:
+    """What the mail promises is what the ladder does."""
+    case = NotifierCase()
+    emergency(case)
+    case.advance(EPOCH)
+    assert case.state is not None
+    planned = plan(case.policies, case.state, case.state.alarms[0], EPOCH, steps=20)
+    case.attempted.clear()
+    case.advance(planned[-1].at)
+    done = [(at, delivery.step, delivery.recipient) for at, delivery in case.attempted]
+    assert sorted(done) == sorted((step.at, step.step, who) for step in planned for who in step.recipients)
+    assert [step.step for step in planned[:3]] == [2, 1, 2]
+    assert planned[-1].step == LAST_RESORT
+
+
+def test_the_plan_of_an_acknowledged_escalation_begins_with_its_reopening() -> None:
+    """Who has acknowledged sees until when it should be resolved."""
+    case = NotifierCase()
+    emergency(case)
+    case.tell(DECIDED, acknowledge())
+    assert case.state is not None
+    first, second = plan(case.policies, case.state, case.state.alarms[0], EPOCH, steps=2)
+    assert (first.at, first.recipients, first.channels) == (EPOCH + HOUR, ("on_call",), ("mail",))
+    assert first.note == "acknowledged, but not resolved in time: it begins again"
+    assert (second.at, second.note) == (EPOCH + 75 * MINUTE, "")
+
+
+def test_the_plan_begins_with_the_digest_that_waits_and_says_who_is_off_duty() -> None:
+    """Also what is planned already is told, and why a step is passed over."""
+    watch = {"watch": rota("01:00", "02:00", "on_call")}
+    case = NotifierCase(
+        policies(routine=chain(["on_call"], within=60), emergency=chain(["watch"], ["on_call"]), rotas=watch)
+    )
+    case.tell(RAISED, escalation(severity="routine"), at=EPOCH + HOUR)
+    assert case.state is not None
+    first, second = plan(case.policies, case.state, case.state.alarms[0], case.now, steps=2)
+    assert (first.at, first.note) == (datetime(2026, 3, 3, 9, tzinfo=UTC), "in the digest")
+    assert second.at == datetime(2026, 3, 4, 9, tzinfo=UTC)
+    case.tell(RAISED, escalation(severity="emergency"), at=EPOCH + 2 * HOUR)
+    (alarm,) = case.state.alarms
+    (step,) = plan(case.policies, case.state, alarm, case.now, steps=1)
+    assert (step.step, step.note) == (2, "step 1: watch: off_shift")
+
+
+def test_nothing_is_planned_for_what_is_resolved() -> None:
+    """The page of a closed escalation announces nobody."""
+    case = NotifierCase()
+    emergency(case)
+    case.tell(RESOLVED, {"escalation_id": "escalation-1", "reason": "red_flag", "resolution": "resume"})
+    assert case.state is not None
+    assert plan(case.policies, case.state, case.state.alarms[0], EPOCH) == ()
+
+
+def test_a_referral_resolves_what_is_open_and_the_record_says_by_whom() -> None:
+    """Also red flags that the clinician could see; nothing is left to reopen."""
+    case = NotifierCase()
+    emergency(case)
+    decision = case.tell(DECIDED, acknowledge(decision="refer", rationale="To the surgeon."), at=EPOCH + MINUTE)
+    assert not decision.timers
+    (resolved,) = noted(case, "resolved")
+    assert (resolved["by"], resolved["resolution"]) == ("clinician-1", "refer")
+
+
+def test_what_comes_up_again_after_its_end_is_a_new_matter() -> None:
+    """The ladder begins at the new severity, and its record goes on in the same chain."""
+    case = NotifierCase()
+    emergency(case)
+    resolved = {"escalation_id": "escalation-1", "reason": "red_flag", "resolution": "resume"}
+    case.tell(RESOLVED, resolved, at=EPOCH + MINUTE)
+    case.now = EPOCH + 2 * MINUTE
+    case.tell(RAISED, escalation(severity="routine"))
+    assert case.state is not None
+    assert case.state.alarms[0].severity == "routine"
+    assert [entry["severity"] for entry in noted(case, "created")] == ["emergency", "routine"]
+    assert ledger.verify(case.ledger) is None
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:
