@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from services.notifier.channels.channel import Channel, Message, UndeliverableError
+from services.notifier.channels.channel import Channel, DeliveryError, Message, RefusedError
 from services.notifier.channels.log import LogChannel
 from services.notifier.channels.mail import MailChannel
 from services.notifier.domain.delivery import TIMER, DeliveryOutcome, find_delivery
@@ -79,8 +79,8 @@ class Dispatch:
             return DeliveryOutcome(channel.name, "no address is known", permanent=True)
         try:
             await channel.send(message, address)
-        except UndeliverableError as error:
-            return DeliveryOutcome(channel.name, str(error), permanent=error.permanent)
+        except DeliveryError as error:
+            return DeliveryOutcome(channel.name, error.cause, permanent=isinstance(error, RefusedError))
         return DeliveryOutcome(channel.name)
 
     def _address(self, state: NotifierState, delivery: Delivery, channel: str) -> str | None:
@@ -95,22 +95,26 @@ class Dispatch:
 def _compose(state: NotifierState, delivery: Delivery, patient_id: str) -> Message | None:
     if not delivery.escalation_id:
         language = state.patient.language.value if state.patient.language else None
+        reminder = reminder_text(delivery.kind, language)
         return Message(
             notification_id=delivery.notification_id,
             about=delivery.about,
             kind=delivery.kind,
             patient_id=patient_id,
-            text=reminder_text(delivery.kind, language),
+            subject=reminder.subject,
+            text=reminder.body,
         )
     alarm = find_alarm(state, delivery.escalation_id)
     if alarm is None:
         return None
+    alert = escalation_text(patient_id, alarm)
     return Message(
         notification_id=delivery.notification_id,
         about=delivery.about,
         kind=delivery.kind,
         patient_id=patient_id,
-        text=escalation_text(patient_id, alarm),
+        subject=alert.subject,
+        text=alert.body,
         recipient=delivery.recipient,
         escalation_id=alarm.escalation_id,
         severity=alarm.severity,

@@ -16,10 +16,9 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from pydantic import SecretStr
 
 from services.notifier.app import make_app
-from services.notifier.channels.channel import Message, UndeliverableError
+from services.notifier.channels.channel import DeliveryError, Message, PassingError, RefusedError
 from services.notifier.channels.mail import MailChannel
 from services.notifier.settings import parse_smtp_url
-from services.notifier.text import Text
 from shared.event.envelope import Event
 from shared.event.registry import adapter
 from shared.event.wire import Stream
@@ -35,7 +34,8 @@ MESSAGE = Message(
     about="event-1",
     kind="escalation",
     patient_id="patient-1",
-    text=Text("[urgent] flare: patient patient-1", "Situation: Pain has risen sharply.\n"),
+    subject="[urgent] flare: patient patient-1",
+    text="Situation: Pain has risen sharply.\n",
     recipient="on_call",
     escalation_id="escalation-1",
     severity="urgent",
@@ -104,9 +104,9 @@ async def test_a_refusal_is_final_or_not_and_its_reason_names_nobody(answer: str
     """The server repeats the address in its answer; what is published does not."""
     mailbox = Mailbox(answer)
     async with smtp_server(mailbox) as port:
-        with pytest.raises(UndeliverableError) as refused:
+        with pytest.raises(DeliveryError) as refused:
             await channel(f"smtp://127.0.0.1:{port}").send(MESSAGE, ADDRESS)
-    assert refused.value.permanent is permanent
+    assert isinstance(refused.value, RefusedError) is permanent
     assert answer[:3] in str(refused.value)
     assert "clinic" not in str(refused.value)
 
@@ -115,17 +115,17 @@ async def test_a_server_that_is_down_is_worth_another_try() -> None:
     """Nobody listens: the message waits."""
     async with smtp_server(Mailbox()) as port:
         pass
-    with pytest.raises(UndeliverableError) as failed:
+    with pytest.raises(DeliveryError) as failed:
         await channel(f"smtp://127.0.0.1:{port}").send(MESSAGE, ADDRESS)
-    assert not failed.value.permanent
+    assert isinstance(failed.value, PassingError)
 
 
 async def test_what_is_no_address_fails_before_any_server_is_asked() -> None:
     """A line break in a contact cannot smuggle in a second recipient."""
     for address in ("nobody", "a@b.example\r\nBcc: c@d.example", "a@b.example, c@d.example"):
-        with pytest.raises(UndeliverableError) as failed:
+        with pytest.raises(DeliveryError) as failed:
             await channel("smtp://127.0.0.1:9").send(MESSAGE, address)
-        assert failed.value.permanent
+        assert isinstance(failed.value, RefusedError)
         assert "example" not in str(failed.value)
 
 
@@ -165,11 +165,11 @@ async def test_starttls_and_login_protect_the_hand_over(certificate: ssl.SSLCont
     }
     async with smtp_server(mailbox, **options) as port:
         await channel(f"smtp+starttls://care:p%40ss@127.0.0.1:{port}").send(MESSAGE, ADDRESS)
-        with pytest.raises(UndeliverableError) as failed:
+        with pytest.raises(DeliveryError) as failed:
             await channel(f"smtp+starttls://care:wrong@127.0.0.1:{port}").send(MESSAGE, ADDRESS)
     assert len(mailbox.mails) == 1
     assert set(mailbox.users) == {"care"}
-    assert not failed.value.permanent
+    assert isinstance(failed.value, PassingError)
     assert "wrong" not in str(failed.value)
 
 

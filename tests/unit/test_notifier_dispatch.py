@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from services.notifier.channels.channel import Channel, Message, UndeliverableError
+from services.notifier.channels.channel import Channel, DeliveryError, Message, PassingError, Receipt
 from services.notifier.channels.log import LogChannel
 from services.notifier.dispatch import Dispatch
 from services.notifier.domain.delivery import DeliveryOutcome
@@ -25,14 +25,15 @@ class Post:
 
     name = "mail"
 
-    def __init__(self, error: UndeliverableError | None = None) -> None:
+    def __init__(self, error: DeliveryError | None = None) -> None:
         self.sent: list[tuple[Message, str]] = []
         self._error = error
 
-    async def send(self, message: Message, address: str) -> None:
+    async def send(self, message: Message, address: str) -> Receipt:
         if self._error:
             raise self._error
         self.sent.append((message, address))
+        return Receipt("250")
 
 
 def channels(*more: Channel) -> dict[str, Channel]:
@@ -66,8 +67,8 @@ async def test_a_clinician_reads_the_whole_story_and_how_to_acknowledge() -> Non
     )
     ((message, address),) = post.sent
     assert address == "care@clinic.example"
-    assert message.text.subject == "[urgent] flare: patient patient-1"
-    body = message.text.body
+    assert message.subject == "[urgent] flare: patient patient-1"
+    body = message.text
     assert "Reduce the load (evidence: B)" in body
     assert "respond by: 2026-03-02 11:00 UTC" in body
     event: dict[str, Any] = json.loads(body[body.index("{") :])
@@ -122,7 +123,7 @@ async def test_a_reminder_from_before_an_outage_is_not_sent() -> None:
 async def test_what_a_channel_cannot_deliver_is_told_to_the_core() -> None:
     """The core decides on another try; the channel only says what happened."""
     case = alarmed()
-    post = Post(UndeliverableError("the mail server did not answer in time"))
+    post = Post(PassingError("the mail server did not answer in time"))
     result = await outcome(Dispatch(case.policies, channels(post), "care@clinic.example"), case)
     assert (result.error, result.permanent) == ("the mail server did not answer in time", False)
 
