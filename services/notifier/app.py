@@ -3,7 +3,8 @@
 from datetime import timedelta
 from functools import partial
 
-from services.notifier.dispatch import Dispatch, make_channels, wall_clock
+from services.notifier.channels.registry import check_recipients, make_channels
+from services.notifier.dispatch import Dispatch, wall_clock
 from services.notifier.domain.decide import decide
 from services.notifier.domain.state import NotifierState
 from services.notifier.policy_file import load_policies
@@ -19,7 +20,9 @@ def make_service(settings: Settings) -> Service[NotifierState]:
     """Raises SettingError where a setting or a policy file cannot be used."""
     own = read_settings(NotifierSettings)
     policies = load_policies(own.policies)
-    dispatch = Dispatch(policies, make_channels(own), own.mail_from, wall_clock if settings.clock == "wall" else None)
+    channels = make_channels(own)
+    check_recipients(policies.recipients, channels)
+    dispatch = Dispatch(policies, channels, own.mail_from, wall_clock if settings.clock == "wall" else None)
     return Service(
         name="notifier",
         summary="Consumes escalations, programs and reports; decides who must be told and when; "

@@ -4,24 +4,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from services.notifier.channels.channel import Channel, DeliveryError, Message, RefusedError
-from services.notifier.channels.log import LogChannel
-from services.notifier.channels.mail import MailChannel
 from services.notifier.domain.delivery import TIMER, DeliveryOutcome, find_delivery
 from services.notifier.domain.ladder import find_alarm
 from services.notifier.domain.policy import Policies
 from services.notifier.domain.state import Delivery, NotifierState
-from services.notifier.settings import NotifierSettings, parse_smtp_url
 from services.notifier.text import escalation_text, reminder_text
 from shared.decision import Performed, TimerFired
 from shared.log import logger
-
-
-def make_channels(settings: NotifierSettings) -> dict[str, Channel]:
-    """By name: the log always, mail where a server is set."""
-    channels: dict[str, Channel] = {"log": LogChannel()}
-    if settings.smtp_url is not None and settings.mail_from is not None:
-        channels["mail"] = MailChannel(parse_smtp_url(settings.smtp_url), settings.mail_from)
-    return channels
 
 
 class Dispatch:

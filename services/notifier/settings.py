@@ -1,5 +1,7 @@
-"""The notifier's few knobs: the mail server, the sender, and where the escalation policies lie."""
+"""The notifier's few knobs: the mail server, the sender, webhooks, and where the escalation policies lie."""
 
+import base64
+import binascii
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import unquote, urlsplit
@@ -7,10 +9,15 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.notifier.channels.guard import parse_allowed
 from shared.settings import PREFIX
 
 SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 """With their default ports."""
+KEY_PREFIX = "whsec_"
+KEY_BYTES = range(24, 65)
+"""Standard Webhooks: 192 to 512 bits."""
+MAX_KEYS = 2
 
 
 class NotifierSettings(BaseSettings):
@@ -31,6 +38,16 @@ class NotifierSettings(BaseSettings):
         max_length=320,
         description="The address that mail comes from; also reaches recipients without an address of their own",
     )
+    webhook_secrets: SecretStr | None = Field(
+        None,
+        description="One or two keys that webhooks are signed with, `whsec_…`, the newest first, separated by commas; "
+        "without one there are no webhooks",
+    )
+    webhook_allow: str = Field(
+        "",
+        description="Hosts and networks that webhooks may reach though they are private or not https, "
+        "such as `hook.clinic.example, 10.1.0.0/16`",
+    )
     policies: Path | None = Field(
         None, description="A policy file, or a folder of them: escalation policies, recipients, reminder times"
     )
@@ -40,6 +57,19 @@ class NotifierSettings(BaseSettings):
     def _is_a_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             parse_smtp_url(value)
+        return value
+
+    @field_validator("webhook_secrets")
+    @classmethod
+    def _are_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parse_webhook_secrets(value)
+        return value
+
+    @field_validator("webhook_allow")
+    @classmethod
+    def _are_hosts(cls, value: str) -> str:
+        parse_allowed(value)
         return value
 
     @model_validator(mode="after")
@@ -92,3 +122,21 @@ def parse_smtp_url(url: SecretStr) -> MailServer:
         unquote(parts.username) if parts.username else None,
         unquote(parts.password) if parts.password else None,
     )
+
+
+def parse_webhook_secrets(secrets: SecretStr) -> tuple[str, ...]:
+    """Raises ValueError with one line that does not repeat the value."""
+    keys = tuple(key.strip() for key in secrets.get_secret_value().split(","))
+    if len(keys) > MAX_KEYS:
+        raise ValueError(f"holds {len(keys)} keys; {MAX_KEYS} are enough to change from one to the other")
+    for key in keys:
+        try:
+            size = len(base64.b64decode(key.removeprefix(KEY_PREFIX), validate=True))
+        except binascii.Error:
+            size = 0
+        if not key.startswith(KEY_PREFIX) or size not in KEY_BYTES:
+            raise ValueError(
+                f"a key must be {KEY_PREFIX} and {KEY_BYTES.start} to {KEY_BYTES.stop - 1} bytes in base64, "
+                f"such as {KEY_PREFIX}$(openssl rand -base64 32)"
+            )
+    return keys

@@ -29,6 +29,8 @@ class Message:
     html: str | None = None
     """The same for readers of HTML. It loads nothing from elsewhere; its chart is `cid:` and `chart_cid()`."""
     chart_png: bytes | None = None
+    short: str = ""
+    """The same in a line or two, for push and chat."""
     data: Mapping[str, Any] = field(default_factory=dict)
     """The same for machines: what a webhook posts as JSON."""
     thread_id: str = ""

@@ -1,6 +1,7 @@
 """Room for messages on their way: emergencies have room of their own, and wait behind nobody else."""
 
 import asyncio
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 from services.notifier.channels.channel import Message
 
@@ -19,4 +20,15 @@ class Lanes:
 
     def place(self, message: Message) -> asyncio.Semaphore:
         """To be held (`async with`) while the message is on its way."""
+        return self._urgent if message.is_urgent else self._ordinary
+
+
+class Threads:
+    """The same for calls that block. The loop's own threads, which look up host names for all, stay free."""
+
+    def __init__(self, name: str, threads: int = CONNECTIONS, urgent_threads: int = URGENT_CONNECTIONS) -> None:
+        self._ordinary = ThreadPoolExecutor(threads, name)
+        self._urgent = ThreadPoolExecutor(urgent_threads, f"{name}-urgent")
+
+    def of(self, message: Message) -> Executor:
         return self._urgent if message.is_urgent else self._ordinary

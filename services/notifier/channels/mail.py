@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 import re
 import socket
+import ssl
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
@@ -33,16 +34,15 @@ from services.notifier.channels.channel import (
     UncertainError,
     chart_cid,
 )
-from services.notifier.channels.lane import Lanes
+from services.notifier.channels.connection import connect
+from services.notifier.channels.lane import Lanes, Threads
 from services.notifier.settings import MailServer
 
-TIMEOUT_S = 10.0
-"""For the whole hand-over, with its wait for a free connection."""
 _WIRE = SMTP.clone(cte_type="7bit")
 """Every body is ASCII on the wire, whatever the server can."""
 _UNICODE: dict[str, Any] = {"options": ["SMTPUTF8"], "encoding": "utf-8"}
 _LINE_WITH_DOT = re.compile(rb"(?m)^\.")
-_ADDRESS = re.compile(r"^[^@\s<>,;:\"]+@[^@\s<>,;:\"]+$")
+_ADDRESS = re.compile(r"[^@\s<>,;:\"\x00-\x1f\x7f]+@[^@\s<>,;:\"\x00-\x1f\x7f]+")
 _ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
 _TOO_BIG = ("5.2.3", "5.3.4")
 _NOT_THE_ADDRESS = ("5.4.", "5.7.")
@@ -61,49 +61,54 @@ class MailChannel:
 
     name = "mail"
 
-    def __init__(self, server: MailServer, sender: str, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, server: MailServer, sender: str, timeout_s: float) -> None:
+        """`timeout_s`: for the whole hand-over, with its wait for a place."""
         self._server = server
         self._sender = sender
         self._timeout_s = timeout_s
+        self._tls = None if server.scheme == "smtp" else ssl.create_default_context()
         self._lanes = Lanes()
+        self._threads = Threads("mail")
 
     async def send(self, message: Message, address: str) -> Receipt:
-        if not _ADDRESS.match(address):
+        if not _ADDRESS.fullmatch(address):
             raise RefusedError("the address is no mail address", address_is_dead=True)
         mail = compose(message, self._sender, address)
-        hand_over = _HandOver(self._server, self._sender, self._timeout_s)
+        hand_over = _HandOver(self._server, self._sender, self._tls)
         try:
             async with asyncio.timeout(self._timeout_s), self._lanes.place(message):
-                receipt = await hand_over.run(mail, address)
+                threads = self._threads.of(message)
+                hand_over.sock = await connect(self._server.host, self._server.port, threads, self._timeout_s)
+                return await hand_over.run(mail, address)
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             # `from None`: the server's words may repeat the address.
             raise _judge(hand_over.step, error) from None
         finally:
             hand_over.close()
-        return receipt
 
 
 class _HandOver:
-    """One dialogue with the server. `step`: how far it came."""
+    """One dialogue with the server. `step`: how far it came. `sock`: the connection, once there is one."""
 
-    def __init__(self, server: MailServer, sender: str, timeout_s: float) -> None:
+    def __init__(self, server: MailServer, sender: str, tls: ssl.SSLContext | None) -> None:
         self.step = _Step.REACH
+        self.sock: socket.socket | None = None
         self._sender = sender
         self._client = aiosmtplib.SMTP(
             hostname=server.host,
-            port=server.port,
             username=server.user,
             password=server.password,
             use_tls=server.scheme == "smtps",
             start_tls=server.scheme == "smtp+starttls",
             # Else a name server would be asked for it, which may hang.
             local_hostname=_local_hostname(),
-            timeout=timeout_s,
+            tls_context=tls,
+            timeout=None,  # the caller's counts
         )
 
     async def run(self, mail: EmailMessage, address: str) -> Receipt:
         client = self._client
-        await client.connect()
+        await client.connect(sock=self.sock)
         is_ascii = self._sender.isascii() and address.isascii()
         if not is_ascii:
             if client.is_ehlo_or_helo_needed:
