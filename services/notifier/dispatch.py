@@ -8,7 +8,8 @@ from services.notifier.domain.delivery import TIMER, DeliveryOutcome, find_deliv
 from services.notifier.domain.ladder import find_alarm
 from services.notifier.domain.policy import Policies
 from services.notifier.domain.state import Delivery, NotifierState
-from services.notifier.text import escalation_text, reminder_text
+from services.notifier.message.context import Alert, Reminder
+from services.notifier.message.rendering import alert_message, reminder_message
 from shared.decision import Performed, TimerFired
 from shared.log import logger
 
@@ -83,31 +84,28 @@ class Dispatch:
 
 def _compose(state: NotifierState, delivery: Delivery, patient_id: str) -> Message | None:
     if not delivery.escalation_id:
-        language = state.patient.language.value if state.patient.language else None
-        reminder = reminder_text(delivery.kind, language)
-        return Message(
+        reminder = Reminder(
             notification_id=delivery.notification_id,
             about=delivery.about,
+            reminder_id=delivery.notification_id,
             kind=delivery.kind,
-            patient_id=patient_id,
-            subject=reminder.subject,
-            text=reminder.body,
+            due_at=delivery.due_at,
+            language=state.patient.language.value if state.patient.language else None,
         )
+        return reminder_message(reminder, patient_id=patient_id)
     alarm = find_alarm(state, delivery.escalation_id)
-    if alarm is None:
+    if alarm is None or alarm.raised_at is None:
         return None
-    alert = escalation_text(patient_id, alarm)
-    return Message(
+    alert = Alert(
         notification_id=delivery.notification_id,
         about=delivery.about,
-        kind=delivery.kind,
-        patient_id=patient_id,
-        subject=alert.subject,
-        text=alert.body,
         recipient=delivery.recipient,
         escalation_id=alarm.escalation_id,
         severity=alarm.severity,
+        raised_at=alarm.raised_at,
+        respond_by=alarm.respond_by,
     )
+    return alert_message(alert, patient_id=patient_id)
 
 
 def wall_clock() -> datetime:
