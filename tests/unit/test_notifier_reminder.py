@@ -70,6 +70,8 @@ def test_without_days_a_done_session_moves_the_reminder() -> None:
 def test_reminders_keep_their_local_hour_over_the_change_of_clocks() -> None:
     """17:00 stays 17:00 when summer time begins on 29 March."""
     case = patient(WEEKDAYS)
+    case.advance(datetime(2026, 3, 21, 9, tzinfo=UTC))
+    case.tell(SESSION, session("s-1", case.now))
     case.advance(datetime(2026, 4, 1, 0, tzinfo=UTC))
     local = [
         due.due_at.astimezone(LISBON).strftime("%H:%M") for due in case.published(ReminderDue) if due.kind == "session"

@@ -12,13 +12,15 @@ from services.notifier.domain.fact import (
     note_closing,
     note_prescription,
     note_program,
+    note_resolving,
     note_session,
     note_stop,
     note_update,
 )
 from services.notifier.domain.ladder import climb, find_alarm, is_open, note_answer, note_raised, note_resolved
 from services.notifier.domain.policy import Policies
-from services.notifier.domain.reminder import may_remind, next_reminders, remind
+from services.notifier.domain.reminder import may_remind, next_at, remind, replan
+from services.notifier.domain.silence import settle
 from services.notifier.domain.state import MAX_WAITING, Alarm, NotifierState, Waiting
 from shared.decision import (
     Arrival,
@@ -74,10 +76,10 @@ def decide(
     step = _follow(policies, late_window, before, incoming, now)
     if step.outcome == "ignored":
         return Decision(state, timers={} if state is None else _timers(policies, state, now), outcome="ignored")
-    after = ladder.rest(step.state)
+    after, told = settle(policies.reminder, ladder.rest(step.state), incoming.subject, incoming.time)
     if not may_remind(after):
         after = withdraw(after, lambda d: not d.escalation_id)
-    return Decision(after, step.drafts, _timers(policies, after, now), step.rejections, step.outcome, step.rule)
+    return Decision(after, step.drafts + told, _timers(policies, after, now), step.rejections, step.outcome, step.rule)
 
 
 def _follow(
@@ -109,7 +111,7 @@ def _arrived(policies: Policies, late_window: timedelta, state: NotifierState, a
         case ClinicianDecided() as decided:
             return _decided(late_window, state, decided, arrival, now)
         case PatientUpdated() as update:
-            return Step(note_update(state, update, at, by))
+            return Step(replan(policies.reminder, state, note_update(state, update, at, by), max(now, at)))
         case ProgramPlanned() | ProgramChanged() as told:
             return Step(note_program(state, told, at, by))
         case LoadAdjusted(program_id=program_id, prescription_seq=seq, prescription=prescription):
@@ -146,6 +148,8 @@ def _decided(
     late_window: timedelta, state: NotifierState, decided: ClinicianDecided, arrival: Arrival, now: datetime
 ) -> Step:
     at = arrival.time
+    before = state
+    state = note_resolving(state, decided, at)
     closes = decided.decision in ("refer", "discharge")
     if closes:
         state = note_closing(state, at)
@@ -154,7 +158,7 @@ def _decided(
             if is_open(alarm):
                 state = note_answer(state, alarm, at)
     if decided.escalation_id is None:
-        return Step(state, rule=decided.decision) if closes else Step(state, outcome="ignored")
+        return Step(state, outcome="ignored") if state == before else Step(state, rule=decided.decision)
     known = find_alarm(state, decided.escalation_id)
     if known is not None and known.raised_at is not None:
         drafts = (
@@ -218,9 +222,8 @@ def _timers(policies: Policies, state: NotifierState, now: datetime) -> dict[str
             timers[f"{ladder.TIMER}{alarm.escalation_id}"] = alarm.next_at
     for word in state.waiting:
         timers[f"{WAIT_TIMER}{word.decision_id}"] = word.until
-    reminders = next_reminders(policies.reminder, state, now)
-    if reminders:
-        timers[reminder.TIMER] = min(due.at for due in reminders)
+    if (reminder_at := next_at(policies.reminder, state, now)) is not None:
+        timers[reminder.TIMER] = reminder_at
     return timers
 
 

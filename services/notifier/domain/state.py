@@ -6,7 +6,7 @@ the outbox and the reminders sent, which follow the order in which things happen
 """
 
 from datetime import date, datetime
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from msgspec import Struct
 
@@ -23,7 +23,10 @@ MAX_MORNINGS = 32
 MAX_ALARMS = 24
 MAX_WAITING = 16
 MAX_OUTBOX = 48
-MAX_REMINDED = 8
+MAX_REMINDED = 32
+"""More than two weeks of the longest budget: what is older cannot come due again."""
+MAX_OWED = 4
+MAX_REFUSED = 10
 
 
 class Said(Struct, Generic[T], frozen=True):
@@ -48,6 +51,16 @@ class Away(Struct, frozen=True):
     last: date
 
 
+class Refusal(Struct, frozen=True):
+    """An address of the patient that refused for good. It is tried no more."""
+
+    channel: str
+    address_hash: str
+    at: datetime
+    code: str = ""
+    """What the other side answered, such as `550`."""
+
+
 class Patient(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What `care.patient.updated.v1` told, field by field. The contact is identifying."""
 
@@ -60,6 +73,8 @@ class Patient(Struct, frozen=True, kw_only=True, omit_defaults=True):
     care_team: Said[str] | None = None
     language: Said[str] | None = None
     away: Said[Away] | None = None
+    refused: tuple[Refusal, ...] = ()
+    """Of the present contact only: a new address begins anew."""
 
 
 class OwedMeasure(Struct, frozen=True):
@@ -164,8 +179,47 @@ class Delivery(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Reminded(Struct, frozen=True):
+    """A reminder that went out. Kind, program and matter are its identity, whatever the time zone."""
+
     reminder_id: str
     at: datetime
+    """When it was due."""
+    kind: str = ""
+    program_id: str = ""
+    matter: str = ""
+
+
+class Owed(Struct, frozen=True):
+    """A reminder whose local time a change of time zone has jumped over: it comes after the jump."""
+
+    kind: str
+    program_id: str
+    matter: str
+    at: datetime
+
+
+SilenceWhy = Literal["budget", "no_word", "unreachable"]
+
+
+class Silence(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """No reminder any more: the care team has one task, until the patient is heard or a clinician decides."""
+
+    why: SilenceWhy
+    since: datetime
+    program_id: str
+    heard_at: datetime | None = None
+    """The patient's last word when it began: a newer one ends it."""
+    escalation_id: str = ""
+    """The task; empty where an open escalation of progression asks the team to reach the patient already."""
+
+
+class Resolving(Struct, frozen=True):
+    """The newest decision by which a clinician lets care go on, or ends it."""
+
+    at: datetime
+    decision_id: str
+    decision: DecisionKind
+    escalation_id: str = ""
 
 
 class NotifierState(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -188,6 +242,10 @@ class NotifierState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     waiting: tuple[Waiting, ...] = ()
     outbox: tuple[Delivery, ...] = ()
     """Oldest first."""
+    resolving: Resolving | None = None
     reminded: tuple[Reminded, ...] = ()
+    """Oldest first."""
+    owed: tuple[Owed, ...] = ()
+    silence: Silence | None = None
     reminded_to: datetime | None = None
     """No reminder that was due until then is sent any more."""
