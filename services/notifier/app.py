@@ -3,9 +3,14 @@
 from datetime import timedelta
 from functools import partial
 
-from services.notifier.dispatch import Dispatch, make_channels, wall_clock
+from services.notifier.channels.registry import TIMEOUT_S, check_recipients, make_channels
+from services.notifier.composition import Composition
+from services.notifier.dispatch import Dispatch, wall_clock
 from services.notifier.domain.decide import decide
 from services.notifier.domain.state import NotifierState
+from services.notifier.page.access import link_for
+from services.notifier.page.app import make_routes
+from services.notifier.page.config import page_config
 from services.notifier.policy_file import load_policies
 from services.notifier.settings import NotifierSettings
 from shared.event.wire import Stream
@@ -19,7 +24,16 @@ def make_service(settings: Settings) -> Service[NotifierState]:
     """Raises SettingError where a setting or a policy file cannot be used."""
     own = read_settings(NotifierSettings)
     policies = load_policies(own.policies)
-    dispatch = Dispatch(policies, make_channels(own), own.mail_from, wall_clock if settings.clock == "wall" else None)
+    channels = make_channels(own, min(TIMEOUT_S, settings.claim_idle_s / 2))
+    check_recipients({name: policies.addresses(name) for name in policies.recipients}, channels)
+    page = page_config(own, settings)
+    dispatch = Dispatch(
+        policies,
+        channels,
+        own.mail_from,
+        Composition(policies, partial(link_for, page)),
+        wall_clock if settings.clock == "wall" else None,
+    )
     return Service(
         name="notifier",
         summary="Consumes escalations, programs and reports; decides who must be told and when; "
@@ -37,6 +51,7 @@ def make_service(settings: Settings) -> Service[NotifierState]:
         decide=partial(decide, policies, timedelta(days=settings.late_window_days)),
         perform=dispatch.perform,
         start_up=dispatch.start_up,
+        routes=lambda desk: make_routes(desk, policies, page),
     )
 
 

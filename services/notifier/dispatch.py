@@ -1,28 +1,39 @@
-"""`perform`: sends what committed state holds in its outbox, and says what came of it."""
+"""`perform`: sends what committed state has claimed, and says what came of it."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from services.notifier.channels.channel import Channel, Message, UndeliverableError
-from services.notifier.channels.log import LogChannel
-from services.notifier.channels.mail import MailChannel
-from services.notifier.domain.delivery import DeliveryOutcome, find_delivery
-from services.notifier.domain.ladder import find_alarm
+from services.notifier.channels.channel import (
+    Channel,
+    DeliveryError,
+    Message,
+    PassingError,
+    RefusedError,
+    UncertainError,
+)
+from services.notifier.composition import Composition
+from services.notifier.domain.contact import address_hash, contact
+from services.notifier.domain.delivery import (
+    NOTICE,
+    DeliveryOutcome,
+    find_delivery,
+    is_for_clinician,
+    register_name,
+)
+from services.notifier.domain.index import DIGEST
 from services.notifier.domain.policy import Policies
 from services.notifier.domain.state import Delivery, NotifierState
-from services.notifier.settings import NotifierSettings, parse_smtp_url
-from services.notifier.text import escalation_text, reminder_text
 from shared.decision import TimerFired
+from shared.event.envelope import derive_id
 from shared.log import logger
 from shared.stream.desk import Desk
 
-
-def make_channels(settings: NotifierSettings) -> dict[str, Channel]:
-    """By name: the log always, mail where a server is set."""
-    channels: dict[str, Channel] = {"log": LogChannel()}
-    if settings.smtp_url is not None and settings.mail_from is not None:
-        channels["mail"] = MailChannel(parse_smtp_url(settings.smtp_url), settings.mail_from)
-    return channels
+DIGEST_ITEMS = 200
+"""In one digest; the inbox has the rest."""
+JOINT_S = 60
+"""After which the sending of a digest is taken for broken off."""
+JOINT_KNOWN_S = 30 * 24 * 3600
 
 
 class Dispatch:
@@ -33,13 +44,17 @@ class Dispatch:
         policies: Policies,
         channels: Mapping[str, Channel],
         mail_from: str | None,
+        composition: Composition,
         now: Callable[[], datetime] | None = None,
     ) -> None:
-        """`now`: None in a replay, where no message is too late to be sent."""
+        """`now`: None in a replay, where a message goes out at its own instant."""
         self._policies = policies
         self._channels = channels
         self._mail_from = mail_from
+        self._composition = composition
         self._now = now
+        self._digest = composition.digest
+        self._joining = asyncio.Lock()
 
     async def start_up(self) -> None:
         """Warns of what would keep an alert from a person."""
@@ -47,7 +62,7 @@ class Dispatch:
         if "mail" not in self._channels:
             log.warning("no_mail_server", setting="CARE_SMTP_URL", consequence="alerts go to the log only")
             return
-        unaddressed = sorted(role for role, addresses in self._policies.recipients.items() if "mail" not in addresses)
+        unaddressed = sorted(name for name in self._policies.recipients if "mail" not in self._policies.addresses(name))
         if unaddressed:
             log.warning(
                 "recipients_without_address",
@@ -61,59 +76,90 @@ class Dispatch:
         delivery = find_delivery(state, timer.name)
         if delivery is None:
             raise LookupError(f"{timer.name} has an effect and is no delivery")
-        return await self._deliver(state, delivery, timer.subject)
-
-    async def _deliver(self, state: NotifierState, delivery: Delivery, patient_id: str) -> DeliveryOutcome:
-        channel = self._channels.get(delivery.channel)
-        if channel is None and not delivery.escalation_id:
-            return DeliveryOutcome(delivery.channel, "the channel is not set up", permanent=True)
-        channel = channel or self._channels["log"]
-        if self._now is not None and delivery.expires_at is not None and self._now() > delivery.expires_at:
-            return DeliveryOutcome(channel.name, "too late to be of use", permanent=True)
-        message = _compose(state, delivery, patient_id)
-        if message is None:
-            return DeliveryOutcome(channel.name, "nothing to tell any more", permanent=True)
+        channel = self._channel(delivery)
+        if channel is None:
+            return DeliveryOutcome(delivery.channel, "refused", "the channel is not set up")
         address = self._address(state, delivery, channel.name)
         if address is None:
-            return DeliveryOutcome(channel.name, "no address is known", permanent=True)
-        try:
-            await channel.send(message, address)
-        except UndeliverableError as error:
-            return DeliveryOutcome(channel.name, str(error), permanent=error.permanent)
-        return DeliveryOutcome(channel.name)
+            return DeliveryOutcome(channel.name, "refused", "no address is known")
+        if await self._is_dead(delivery, channel.name, address, timer.subject, desk):
+            return DeliveryOutcome(channel.name, "refused", "the address is disabled")
+        now = self._now() if self._now else timer.time
+        if delivery.kind == "digest":
+            return await self._join(delivery, channel, address, now, desk)
+        message = await self._compose(state, delivery, timer.subject, now)
+        if message is None:
+            return DeliveryOutcome(channel.name, "refused", "nothing to tell any more")
+        return await _send(channel, message, address)
+
+    def _channel(self, delivery: Delivery) -> Channel | None:
+        """The log stands in for a clinician's channel that is not set up; a patient is not told by the log."""
+        channel = self._channels.get(delivery.channel)
+        return self._channels["log"] if channel is None and is_for_clinician(delivery) else channel
 
     def _address(self, state: NotifierState, delivery: Delivery, channel: str) -> str | None:
         if channel == "log":
             return ""
-        if delivery.escalation_id:
-            return self._policies.recipients.get(delivery.recipient, {}).get(channel, self._mail_from)
-        contact = dict(state.patient.contact.value) if state.patient.contact else {}
-        return contact.get(channel)
+        if not is_for_clinician(delivery):
+            return contact(state).get(channel)
+        own = self._policies.addresses(delivery.recipient)
+        return own.get(channel, self._mail_from if channel == "mail" else None)
+
+    async def _is_dead(
+        self, delivery: Delivery, channel: str, address: str, patient_id: str, desk: Desk[NotifierState]
+    ) -> bool:
+        """A patient's dead address is known to the core, which does not come here."""
+        if not is_for_clinician(delivery) or channel == "log":
+            return False
+        return await desk.noted(patient_id, register_name(channel, address_hash(address))) is not None
+
+    async def _compose(
+        self, state: NotifierState, delivery: Delivery, patient_id: str, now: datetime
+    ) -> Message | None:
+        if not is_for_clinician(delivery):
+            return self._composition.reminder(state, delivery, patient_id)
+        if delivery.kind == NOTICE:
+            return self._composition.notice(state, delivery, patient_id, now)
+        return await self._composition.alert(state, delivery, patient_id, now)
+
+    async def _join(
+        self, delivery: Delivery, channel: Channel, address: str, now: datetime, desk: Desk[NotifierState]
+    ) -> DeliveryOutcome:
+        """All that waits for one recipient goes out in one message; whoever comes first sends it for all."""
+        name = derive_id("digest", delivery.recipient, channel.name, delivery.due_at.isoformat())
+        async with self._joining:
+            joint = await desk.begin_joint(name, JOINT_S)
+            if joint.stands == "done" and delivery.escalation_id in joint.items:
+                return DeliveryOutcome(channel.name, "sent", "in a digest")
+            if joint.stands == "begun":
+                return DeliveryOutcome(channel.name, "passing", "another process sends this digest", 5.0)
+            listed = await desk.listed(f"{DIGEST}{delivery.recipient}", until=delivery.due_at, limit=DIGEST_ITEMS)
+            states = await desk.states(item.subject for item in listed)
+            waiting = [(item.subject, states[item.subject], item.item) for item in listed if item.subject in states]
+            if joint.stands == "done":  # planned while the digest went out
+                waiting = [item for item in waiting if item[2] == delivery.escalation_id]
+                return await _send(channel, self._digest(delivery, delivery.notification_id, waiting, now), address)
+            outcome = await _send(channel, self._digest(delivery, name, waiting, now), address)
+            told = [escalation_id for _, _, escalation_id in waiting] if outcome.result == "sent" else []
+            await desk.end_joint(name, told, JOINT_KNOWN_S)
+            return outcome
 
 
-def _compose(state: NotifierState, delivery: Delivery, patient_id: str) -> Message | None:
-    if not delivery.escalation_id:
-        language = state.patient.language.value if state.patient.language else None
-        return Message(
-            notification_id=delivery.notification_id,
-            about=delivery.about,
-            kind=delivery.kind,
-            patient_id=patient_id,
-            text=reminder_text(delivery.kind, language),
-        )
-    alarm = find_alarm(state, delivery.escalation_id)
-    if alarm is None:
-        return None
-    return Message(
-        notification_id=delivery.notification_id,
-        about=delivery.about,
-        kind=delivery.kind,
-        patient_id=patient_id,
-        text=escalation_text(patient_id, alarm),
-        recipient=delivery.recipient,
-        escalation_id=alarm.escalation_id,
-        severity=alarm.severity,
-    )
+async def _send(channel: Channel, message: Message, address: str) -> DeliveryOutcome:
+    """One attempt, in the core's words."""
+    try:
+        receipt = await channel.send(message, address)
+    except PassingError as error:
+        return DeliveryOutcome(channel.name, "passing", error.cause, error.retry_after_s)
+    except RefusedError as error:
+        if error.address_is_dead:
+            return DeliveryOutcome(channel.name, "address_dead", error.cause, address_hash=address_hash(address))
+        return DeliveryOutcome(channel.name, "refused", error.cause)
+    except UncertainError as error:
+        return DeliveryOutcome(channel.name, "uncertain", error.cause)
+    except DeliveryError as error:
+        return DeliveryOutcome(channel.name, "passing", error.cause)
+    return DeliveryOutcome(channel.name, "sent", receipt.code)
 
 
 def wall_clock() -> datetime:

@@ -47,6 +47,8 @@ class ClinicianDecided(Payload):
     conditions: Annotated[tuple[ConditionId, ...], Field(max_length=10)] = ()
     changes: Omittable[Changes] = None
     rationale: Omittable[FreeText] = None
+    useful: Omittable[bool] = None
+    """Beyond the contract's table: whether the alert that it answers was of use, in the clinician's opinion."""
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

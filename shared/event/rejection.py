@@ -23,6 +23,7 @@ ErrorCode = Literal[
     "unknown_escalation",
     "unknown_condition",
     "handler_failed",
+    "delivery_failed",
 ]
 
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from redis.asyncio import Redis
 
@@ -21,6 +21,7 @@ from shared.stream.clock import Clock
 from shared.stream.key import (
     READERS,
     Lane,
+    joint_key,
     lane_key,
     ledger_key,
     list_key,
@@ -43,6 +44,14 @@ class Listed:
     subject: str
     item: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """How something stands that one does for many: mine to do, begun by another, or done for these items."""
+
+    stands: Literal["mine", "begun", "done"]
+    items: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +154,27 @@ class Desk(Generic[S]):
         entry_id: Any = await self._client.xadd(key, {"__data__": raw})
         return str(entry_id.decode())
 
-    async def once(self, key: str, value: str, seconds: int) -> bool:
-        """Whether nobody has said so before, within `seconds`."""
-        return bool(await self._client.set(f"care:once:{self._service.name}:{key}", value, nx=True, ex=seconds))
+    async def noted(self, subject: str, name: str) -> str | None:
+        """One entry of the register of the patient's partition."""
+        value: Any = await self._client.hget(register_key(self._partition(subject), self._service.name), name)
+        return None if value is None else str(value.decode())
+
+    async def begin_joint(self, name: str, within_s: int) -> Joint:
+        """Claims something that one does for many, such as a message that joins several."""
+        key = joint_key(self._service.name, name)
+        if await self._client.set(key, b"[]", nx=True, ex=within_s):
+            return Joint("mine")
+        found: Any = await self._client.get(key)
+        done = frozenset(json.loads(found or b"[]"))
+        return Joint("done", done) if done else Joint("begun")
+
+    async def end_joint(self, name: str, items: Iterable[str], known_for_s: int) -> None:
+        """It is done for these items, and known to be for so long; for none: it failed, and others may try."""
+        key, done = joint_key(self._service.name, name), sorted(items)
+        if done:
+            await self._client.set(key, json.dumps(done), ex=known_for_s)
+        else:
+            await self._client.delete(key)
 
     async def backlog(self, lanes: Iterable[str] = ()) -> list[Backlog]:
         """Every group that must exist, of every service's streams and of the `lanes` of the services named."""

@@ -106,6 +106,11 @@ def register_key(partition: int, service: str) -> str:
     return f"care:{{{partition}}}:{service}:register"
 
 
+def joint_key(service: str, name: str) -> str:
+    """Whether something that one does for many patients is begun or done."""
+    return f"care:{service}:joint:{name}"
+
+
 def prescriptions_key(partition: int, patient: str) -> str:
     """Hash of program id -> the number of its newest prescription, shared by the services."""
     return f"care:{{{partition}}}:prescriptions:{patient}"

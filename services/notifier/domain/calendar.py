@@ -7,6 +7,9 @@ from zoneinfo import ZoneInfo
 from services.notifier.domain.state import Away, QuietHours
 
 DAY = timedelta(days=1)
+_MINUTE = timedelta(minutes=1)
+_NIGHTS = 7
+"""Where quiet hours leave less than an hour of the day, a change of clocks may swallow it for a night or two."""
 
 
 def local_day(instant: datetime, zone: ZoneInfo) -> date:
@@ -14,8 +17,10 @@ def local_day(instant: datetime, zone: ZoneInfo) -> date:
 
 
 def local_instant(day: date, clock: str, zone: ZoneInfo) -> datetime:
-    """`HH:MM` on a local day, as UTC. An hour that DST skips is the hour after it; a doubled one, the first."""
-    return datetime.combine(day, time.fromisoformat(clock), zone).astimezone(UTC)
+    """`HH:MM` on a local day, as UTC. A minute that DST skips is the first after it; of a doubled one, the first."""
+    local = datetime.combine(day, time.fromisoformat(clock), zone)
+    first, last = local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
+    return first if first <= last else _jump(last, first, zone)
 
 
 def monday_of(day: date) -> date:
@@ -27,17 +32,23 @@ def is_away(day: date, away: Away | None) -> bool:
 
 
 def after_quiet_hours(instant: datetime, quiet: QuietHours | None, zone: ZoneInfo) -> datetime:
-    """The instant itself, or the end of the quiet hours that it falls into."""
+    """The instant itself, or the end of the quiet hours that it falls into; never earlier than the instant.
+
+    A quiet period lasts from the first time that its start is on the patient's clock to the last time that
+    its end is: a doubled hour within it is quiet twice.
+    """
     if quiet is None or quiet.start == quiet.end:
         return instant
-    local = instant.astimezone(zone)
-    clock = f"{local:%H:%M}"
-    over_midnight = quiet.end < quiet.start
-    if over_midnight and clock >= quiet.start:
-        return local_instant(local.date() + DAY, quiet.end, zone)
-    if (over_midnight and clock < quiet.end) or quiet.start <= clock < quiet.end:
-        return local_instant(local.date(), quiet.end, zone)
+    for _ in range(_NIGHTS):
+        end = _end_of_quiet(instant, quiet, zone)
+        if end is None:
+            break
+        instant = end
     return instant
+
+
+def is_quiet(instant: datetime, quiet: QuietHours | None, zone: ZoneInfo) -> bool:
+    return after_quiet_hours(instant, quiet, zone) > instant
 
 
 def next_working_time(instant: datetime, days: Sequence[int], start: str, end: str, zone: ZoneInfo) -> datetime:
@@ -51,3 +62,39 @@ def next_working_time(instant: datetime, days: Sequence[int], start: str, end: s
             if instant < local_instant(day, end, zone):
                 return instant
         day += DAY
+
+
+def _end_of_quiet(instant: datetime, quiet: QuietHours, zone: ZoneInfo) -> datetime | None:
+    over_midnight = DAY if quiet.end < quiet.start else timedelta(0)
+    today = local_day(instant, zone)
+    for day in (today - DAY, today, today + DAY):
+        if local_instant(day, quiet.start, zone) <= instant:
+            end = _last_instant(day + over_midnight, quiet.end, zone)
+            if instant < end:
+                return end
+    return None
+
+
+def _last_instant(day: date, clock: str, zone: ZoneInfo) -> datetime:
+    """As `local_instant`, but of a doubled minute the second, unless the doubled hour only begins with it."""
+    local = datetime.combine(day, time.fromisoformat(clock), zone)
+    first, last = local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
+    if last <= first:
+        return local_instant(day, clock, zone)
+    before = (last - _MINUTE).astimezone(zone).replace(tzinfo=None)
+    return last if before < local.replace(tzinfo=None) else first
+
+
+def _jump(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    """The instant between the two at which the clock is put forward, to the minute."""
+    offset = after.astimezone(zone).utcoffset()
+    while after - before > _MINUTE:
+        middle = before + (after - before) // 2
+        middle = middle.replace(second=0, microsecond=0)
+        if middle <= before:
+            break
+        if middle.astimezone(zone).utcoffset() == offset:
+            after = middle
+        else:
+            before = middle
+    return after

@@ -1,17 +1,17 @@
 """`decide`: what follows from one event, one timer, or one message that was sent or not."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from services.notifier.domain import delivery, ladder, ledger, reminder
-from services.notifier.domain.delivery import DeliveryOutcome, find_delivery, record_outcome
+from services.notifier.domain import chart, delivery, ladder, ledger, reminder
+from services.notifier.domain.delivery import DeliveryOutcome, begin, find_delivery, record
 from services.notifier.domain.fact import (
     note_checkin,
     note_closing,
     note_prescription,
     note_program,
+    note_resolving,
     note_session,
     note_stop,
     note_update,
@@ -20,15 +20,16 @@ from services.notifier.domain.index import lists
 from services.notifier.domain.ladder import climb, find_alarm, is_open, note_answer, note_raised, note_resolved
 from services.notifier.domain.outbox import withdraw
 from services.notifier.domain.policy import Policies
-from services.notifier.domain.reminder import may_remind, next_reminders, remind
+from services.notifier.domain.reminder import may_remind, next_at, remind, replan
+from services.notifier.domain.silence import settle
 from services.notifier.domain.state import MAX_WAITING, Alarm, Answer, NotifierState, Waiting
+from services.notifier.domain.step import Step
 from shared.decision import (
     Arrival,
     Decision,
     Draft,
     FlagsSalvaged,
     Incoming,
-    Outcome,
     Performed,
     Rejection,
     TimerFired,
@@ -42,18 +43,6 @@ from shared.event.session import CheckinReported, SessionReported
 from shared.protocol.library import Protocols
 
 WAIT_TIMER = "wait:"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What one input changes, before the timers are drawn up."""
-
-    state: NotifierState
-    drafts: tuple[Draft, ...] = ()
-    rejections: tuple[Rejection, ...] = ()
-    outcome: Outcome = "handled"
-    rule: str = ""
-    effect: bool = False
 
 
 def decide(
@@ -74,18 +63,21 @@ def decide(
         # In a replay the event is ahead of now.
         reminded_to = max(now, incoming.time, before.reminded_to or now)
         before = replace(before, reminded_to=reminded_to)
+    if isinstance(incoming, Arrival) and (charted := chart.note(before.chart, incoming)) is not before.chart:
+        state = replace(state or NotifierState(), chart=charted)
+        before = replace(before, chart=charted)
     step = _follow(policies, late_window, before, incoming, now)
     if step.outcome == "ignored":
         if state is None:
             return Decision(None, outcome="ignored")
         return Decision(state, timers=_timers(policies, state, now), outcome="ignored", lists=lists(state))
-    after = ladder.rest(policies, step.state, now)
+    after, told = settle(policies.reminder, ladder.rest(policies, step.state, now), incoming.subject, incoming.time)
     if not may_remind(after):
-        after = withdraw(after, lambda d: not d.escalation_id)
+        after = withdraw(after, lambda d: not d.recipient)
     after, entries = ledger.drain(after)
     return Decision(
         after,
-        step.drafts,
+        step.drafts + told,
         _timers(policies, after, now),
         step.rejections,
         step.outcome,
@@ -93,6 +85,7 @@ def decide(
         effect=step.effect,
         ledger=entries,
         lists=lists(after),
+        register=step.register,
     )
 
 
@@ -126,7 +119,7 @@ def _arrived(policies: Policies, late_window: timedelta, state: NotifierState, a
         case ClinicianDecided() as decided:
             return _decided(late_window, state, decided, arrival, now)
         case PatientUpdated() as update:
-            return Step(note_update(state, update, at, by))
+            return Step(replan(policies.reminder, state, note_update(state, update, at, by), max(now, at)))
         case ProgramPlanned() | ProgramChanged() as told:
             return Step(note_program(state, told, at, by))
         case LoadAdjusted(program_id=program_id, prescription_seq=seq, prescription=prescription):
@@ -164,6 +157,8 @@ def _decided(
 ) -> Step:
     at = arrival.time
     answer = Answer(at, decided.decision_id, decided.clinician_id, decided.decision)
+    before = state
+    state = note_resolving(state, decided, at)
     closes = decided.decision in ("refer", "discharge")
     if closes:
         state = note_closing(state, at)
@@ -172,7 +167,7 @@ def _decided(
             if is_open(alarm):
                 state = note_answer(state, alarm, answer)
     if decided.escalation_id is None:
-        return Step(state, rule=decided.decision) if closes else Step(state, outcome="ignored")
+        return Step(state, outcome="ignored") if state == before else Step(state, rule=decided.decision)
     known = find_alarm(state, decided.escalation_id)
     if known is not None and known.raised_at is not None:
         drafts = (
@@ -205,8 +200,9 @@ def _fired(policies: Policies, state: NotifierState, timer: TimerFired, now: dat
     if timer.name == reminder.TIMER:
         state, drafts = remind(policies.reminder, state, timer, now)
         return Step(state, drafts, rule="reminder")
-    if timer.name.startswith(delivery.TIMER) and find_delivery(state, timer.name) is not None:
-        return Step(state, rule="claimed", effect=True)
+    wanted = find_delivery(state, timer.name)
+    if wanted is not None:
+        return begin(policies, state, wanted, timer, now)
     alarm = ladder.find_by_timer(state, timer.name)
     if alarm is not None and alarm.next_at is not None and alarm.next_at <= timer.time:
         return Step(climb(policies, state, alarm, timer.time, now), rule=f"{alarm.severity}_ladder")
@@ -223,23 +219,19 @@ def _performed(
     wanted = find_delivery(state, timer.name)
     if wanted is None:
         return Step(state, outcome="ignored")
-    state, drafts = record_outcome(policies.delivery, state, wanted, outcome, timer.time, now)
-    if outcome.error and drafts and wanted.escalation_id:
-        state = ladder.hurry(policies, state, wanted.escalation_id, now)
-    return Step(state, drafts, rule="retry" if not drafts else "failed" if outcome.error else "delivered")
+    return record(policies, state, wanted, outcome, timer, now)
 
 
 def _timers(policies: Policies, state: NotifierState, now: datetime) -> dict[str, datetime]:
     """Every timer that the state wants."""
-    timers = {f"{delivery.TIMER}{d.notification_id}": d.due_at for d in state.outbox}
+    timers = {delivery.timer_of(message): message.due_at for message in state.outbox}
     for alarm in state.alarms:
         if alarm.next_at is not None:
             timers[ladder.timer_of(alarm)] = alarm.next_at
     for word in state.waiting:
         timers[f"{WAIT_TIMER}{word.decision_id}"] = word.until
-    reminders = next_reminders(policies.reminder, state, now)
-    if reminders:
-        timers[reminder.TIMER] = min(due.at for due in reminders)
+    if (reminder_at := next_at(policies.reminder, state, now)) is not None:
+        timers[reminder.TIMER] = reminder_at
     return timers
 
 

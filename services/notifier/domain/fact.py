@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
+from services.notifier.domain.contact import standing_refusals
 from services.notifier.domain.state import (
     MAX_MORNINGS,
     MAX_PROGRAMS,
@@ -18,9 +19,11 @@ from services.notifier.domain.state import (
     Patient,
     Program,
     QuietHours,
+    Resolving,
     Said,
     Session,
 )
+from shared.event.decision import ClinicianDecided
 from shared.event.patient import PatientUpdated
 from shared.event.program import ProgramChanged, ProgramPlanned
 from shared.event.session import CheckinReported, SessionReported
@@ -43,16 +46,18 @@ def note_update(state: NotifierState, update: PatientUpdated, at: datetime, by: 
         return Said(value, at, by)
 
     quiet, away = update.quiet_hours, update.away
+    contact = newest(patient.contact, None if update.contact is None else tuple(sorted(update.contact.items())))
     return replace(
         state,
         patient=Patient(
             timezone=newest(patient.timezone, update.timezone),
             quiet_hours=newest(patient.quiet_hours, QuietHours(quiet.start, quiet.end) if quiet else None),
-            contact=newest(patient.contact, None if update.contact is None else tuple(sorted(update.contact.items()))),
+            contact=contact,
             reminders=newest(patient.reminders, update.consent.reminders if update.consent else None),
             care_team=newest(patient.care_team, update.care_team),
             language=newest(patient.language, update.language),
             away=newest(patient.away, Away(away.from_, away.to) if away else None),
+            refused=standing_refusals(patient.refused, contact.value if contact else ()),
         ),
     )
 
@@ -120,6 +125,16 @@ def note_checkin(state: NotifierState, checkin: CheckinReported, at: datetime) -
 def note_closing(state: NotifierState, at: datetime) -> NotifierState:
     """A referral or discharge: what was planned until then has ended."""
     return replace(state, closed_at=_latest(state.closed_at, at))
+
+
+def note_resolving(state: NotifierState, decided: ClinicianDecided, at: datetime) -> NotifierState:
+    """A clinician who decides more than to look or to wait has heard of the patient: reminders may begin anew."""
+    if decided.decision in ("acknowledge", "hold"):
+        return state
+    new = Resolving(at, decided.decision_id, decided.decision, decided.escalation_id or "")
+    known = state.resolving
+    is_newer = known is None or (known.at, known.decision_id) < (new.at, new.decision_id)
+    return replace(state, resolving=new) if is_newer else state
 
 
 def program_in_force(state: NotifierState) -> Program | None:

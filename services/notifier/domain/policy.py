@@ -1,5 +1,6 @@
 """What a policy file may say: who is told of an escalation and when again, and when patients are reminded."""
 
+import hashlib
 from datetime import timedelta
 from difflib import get_close_matches
 from typing import Annotated, Literal, Self
@@ -159,29 +160,59 @@ class EscalationPolicy(Record):
         return {"emergency": self.emergency, "urgent": self.urgent, "routine": self.routine}[severity]
 
 
-class ReminderPolicy(Judged):
-    """When patients are reminded, on their own clock."""
+class Quiet(Record):
+    """Local `HH:MM`; past midnight where `end` is before `start`."""
 
+    start: LocalTime
+    end: LocalTime
+
+
+class ReminderPolicy(Judged):
+    """When patients are reminded, on their own clock, and when reminding has an end."""
+
+    channels: Annotated[tuple[ChannelName, ...], Field(min_length=1, max_length=10)]
+    """Those that this service delivers by itself, the preferred first; any other is the platform's."""
     session_at: LocalTime
     checkin_at: LocalTime
     measure_at: LocalTime
     re_engage_at: LocalTime
+    quiet_hours: Quiet
+    """Of patients who told none."""
     re_engage_after_days: Annotated[int, Field(ge=1, le=60)]
+    silent_after_days: Annotated[int, Field(ge=2, le=90)]
+    """Without a word for so long nothing is sent any more, and the care team is asked to reach the patient."""
     max_per_day: Annotated[int, Field(ge=1, le=10)]
+    max_per_week: Annotated[int, Field(ge=1, le=14)]
+    """Over all kinds, in any seven local days."""
     stale_after_h: Annotated[int, Field(ge=1, le=24)]
-    """A reminder that could not be sent for so long is skipped."""
+    """A reminder that could not be sent for so long is skipped; so is one whose local day is over."""
+    task_working_days: Annotated[int, Field(ge=1, le=30)]
+    """Within which the care team is asked to reach a patient who does not answer."""
+
+    @model_validator(mode="after")
+    def _nudges_before_it_gives_up(self) -> Self:
+        if self.silent_after_days <= self.re_engage_after_days:
+            raise ValueError("silent_after_days must be more than re_engage_after_days")
+        return self
 
 
 class DeliveryPolicy(Record):
     """How stubbornly a message is tried."""
 
+    chart_in_mail: bool
+    """Whether mail to a clinician shows the trend of pain: the one clinical thing that leaves the house."""
     attempts: Annotated[int, Field(ge=1, le=50)]
     first_retry_s: Annotated[int, Field(ge=1, le=3600)]
     longest_retry_s: Annotated[int, Field(ge=1, le=86400)]
 
-    def retry_after(self, attempts: int) -> timedelta:
-        """Doubles with every attempt made, up to the longest."""
-        return timedelta(seconds=min(self.first_retry_s * 2 ** min(attempts - 1, 20), self.longest_retry_s))
+    def retry_after(self, attempts: int, what: str) -> timedelta:
+        """Doubles with every attempt made, up to the longest, and varies by a quarter from message to message.
+
+        The variation follows from the message and the attempt: the same input gives the same instant.
+        """
+        pause_s = min(self.first_retry_s * 2 ** min(attempts - 1, 20), self.longest_retry_s)
+        digest = hashlib.sha256(f"{what}/{attempts}".encode()).digest()
+        return timedelta(seconds=pause_s * (0.75 + digest[0] / 512))
 
 
 class Policies(Record):

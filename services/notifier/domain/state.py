@@ -6,10 +6,11 @@ the outbox and the reminders sent, which follow the order in which things happen
 """
 
 from datetime import date, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from msgspec import Struct
 
+from services.notifier.domain.chart import Chart
 from shared.decision import Origin
 from shared.event.decision import DecisionKind
 from shared.event.escalation import EscalationReason
@@ -27,7 +28,10 @@ MAX_ALARMS = 24
 MAX_ANSWERS = 4
 MAX_WAITING = 16
 MAX_OUTBOX = 48
-MAX_REMINDED = 8
+MAX_REMINDED = 32
+"""More than two weeks of the longest budget: what is older cannot come due again."""
+MAX_OWED = 4
+MAX_REFUSED = 10
 
 
 class Said(Struct, Generic[T], frozen=True):
@@ -52,6 +56,16 @@ class Away(Struct, frozen=True):
     last: date
 
 
+class Refusal(Struct, frozen=True):
+    """An address of the patient that refused for good. It is tried no more."""
+
+    channel: str
+    address_hash: str
+    at: datetime
+    code: str = ""
+    """What the other side answered, such as `550`."""
+
+
 class Patient(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What `care.patient.updated.v1` told, field by field. The contact is identifying."""
 
@@ -64,6 +78,8 @@ class Patient(Struct, frozen=True, kw_only=True, omit_defaults=True):
     care_team: Said[str] | None = None
     language: Said[str] | None = None
     away: Said[Away] | None = None
+    refused: tuple[Refusal, ...] = ()
+    """Of the present contact only: a new address begins anew."""
 
 
 class OwedMeasure(Struct, frozen=True):
@@ -197,12 +213,60 @@ class Delivery(Struct, frozen=True, kw_only=True, omit_defaults=True):
     urgent: bool = False
     """An emergency: it waits for nothing else."""
     attempts: int = 0
+    """Those that failed on the present channel."""
+    begun: bool = False
+    """An attempt is claimed, and what came of it is not known yet."""
+    unknown: int = 0
+    """Attempts on the present channel of which nobody will ever know."""
+    given_up: bool = False
+    """It lies in the dead letters, from where it can be put back."""
+    matter: str = ""
+    """Of a notice to the owner: recipient, channel and what happened, separated by `/`."""
     expires_at: datetime | None = None
 
 
 class Reminded(Struct, frozen=True):
+    """A reminder that went out. Kind, program and matter are its identity, whatever the time zone."""
+
     reminder_id: str
     at: datetime
+    """When it was due."""
+    kind: str = ""
+    program_id: str = ""
+    matter: str = ""
+
+
+class Owed(Struct, frozen=True):
+    """A reminder whose local time a change of time zone has jumped over: it comes after the jump."""
+
+    kind: str
+    program_id: str
+    matter: str
+    at: datetime
+
+
+SilenceWhy = Literal["budget", "no_word", "unreachable"]
+
+
+class Silence(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """No reminder any more: the care team has one task, until the patient is heard or a clinician decides."""
+
+    why: SilenceWhy
+    since: datetime
+    program_id: str
+    heard_at: datetime | None = None
+    """The patient's last word when it began: a newer one ends it."""
+    escalation_id: str = ""
+    """The task; empty where an open escalation of progression asks the team to reach the patient already."""
+
+
+class Resolving(Struct, frozen=True):
+    """The newest decision by which a clinician lets care go on, or ends it."""
+
+    at: datetime
+    decision_id: str
+    decision: DecisionKind
+    escalation_id: str = ""
 
 
 class NotifierState(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -225,8 +289,14 @@ class NotifierState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     waiting: tuple[Waiting, ...] = ()
     outbox: tuple[Delivery, ...] = ()
     """Oldest first."""
+    resolving: Resolving | None = None
     reminded: tuple[Reminded, ...] = ()
+    """Oldest first."""
+    owed: tuple[Owed, ...] = ()
+    silence: Silence | None = None
     reminded_to: datetime | None = None
     """No reminder that was due until then is sent any more."""
     ledger: tuple[dict[str, Any], ...] = ()
     """New entries on their way to the ledger: within a decision only, never in a committed state."""
+    chart: Chart = Chart()
+    """What the clinician's page shows beside the alarms; nothing is decided by it."""
