@@ -95,9 +95,13 @@ async def two_notifiers(folder: Path, changes: dict[str, str]) -> AsyncIterator[
             environment = environment_for(folder / name, **changes, CARE_CONSUMER=name)
             log = folder / f"{name}-{lives}.log"
             async with command("run", "notifier", environment=environment, log=log, module=WORKER) as process:
-                with contextlib.suppress(AssertionError):
+                try:
                     await wait_ready(environment, process, port_offset=4)
-                    ready.release()
+                except AssertionError:
+                    if process.returncode != -signal.SIGKILL:
+                        raise AssertionError(log.read_text()[-2000:]) from None
+                    continue
+                ready.release()
                 ended = asyncio.create_task(process.wait())
                 await asyncio.wait({ended, asyncio.create_task(over.wait())}, return_when=asyncio.FIRST_COMPLETED)
                 with contextlib.suppress(ProcessLookupError):
@@ -108,7 +112,11 @@ async def two_notifiers(folder: Path, changes: dict[str, str]) -> AsyncIterator[
     ready = asyncio.Semaphore(0)
     keepers = [asyncio.create_task(keep(name)) for name in ("notifier-0", "notifier-1")]
     try:
-        await ready.acquire()
+        first = asyncio.create_task(ready.acquire())
+        await asyncio.wait({first, *keepers}, return_when=asyncio.FIRST_COMPLETED)
+        for keeper in keepers:
+            if keeper.done():
+                keeper.result()
         yield
     finally:
         over.set()
@@ -191,9 +199,9 @@ async def test_a_notifier_that_dies_loses_no_alert_and_repeats_no_reminder(
             "CARE_SMTP_URL": f"smtp://127.0.0.1:{port}",
             "CARE_MAIL_FROM": "care@clinic.example",
             "CARE_POLICIES": str(policies(tmp_path)),
-            "CARE_TEST_KILL_AT": point,
-            "CARE_TEST_KILL_KIND": kind,
-            "CARE_TEST_KILL_MARK": str(mark),
+            "TEST_KILL_AT": point,
+            "TEST_KILL_KIND": kind,
+            "TEST_KILL_MARK": str(mark),
         }
         await client.set(CLOCK, EPOCH.isoformat())
         async with two_notifiers(tmp_path, changes):

@@ -1,7 +1,7 @@
 """The real notifier, which ends itself with SIGKILL once: at the point and over the kind of message that a test names.
 
-`CARE_TEST_KILL_AT` is one of `POINTS`, `CARE_TEST_KILL_KIND` is `clinician` or `patient`; the file
-`CARE_TEST_KILL_MARK` is written by the worker that dies, so that no other does. Run as a module, it is the command.
+`TEST_KILL_AT` is one of `POINTS`, `TEST_KILL_KIND` is `clinician` or `patient`; the file
+`TEST_KILL_MARK` is written by the worker that dies, so that no other does. Run as a module, it is the command.
 """
 
 import os
@@ -31,7 +31,7 @@ POINTS = (
     "zombie",
 )
 """`after_record` is after XACK: both are one transaction. `zombie`: stopped before the wire, not killed."""
-AT, KIND = os.environ.get("CARE_TEST_KILL_AT", ""), os.environ.get("CARE_TEST_KILL_KIND", "")
+AT, KIND = os.environ.get("TEST_KILL_AT", ""), os.environ.get("TEST_KILL_KIND", "")
 
 
 def die(point: str) -> None:
@@ -39,7 +39,7 @@ def die(point: str) -> None:
     if point != AT:
         return
     try:
-        Path(os.environ["CARE_TEST_KILL_MARK"]).touch(exist_ok=False)
+        Path(os.environ["TEST_KILL_MARK"]).touch(exist_ok=False)
     except FileExistsError:
         return
     os.kill(os.getpid(), signal.SIGSTOP if point == "zombie" else signal.SIGKILL)

@@ -235,3 +235,17 @@ def test_the_same_message_waits_the_same_time_and_two_messages_do_not() -> None:
     assert len(pauses) > 20
     assert pauses == {policy.retry_after(3, f"message-{n}") for n in range(50)}
     assert all(timedelta(seconds=90) <= pause <= timedelta(seconds=150) for pause in pauses)
+
+
+def test_the_owner_is_told_once_of_a_clinician_who_cannot_be_reached() -> None:
+    """However often the ladder comes round to the same dead end."""
+    case = NotifierCase(
+        deliver=lambda delivery: (
+            DeliveryOutcome("mail", "refused", "refused (550)") if delivery.recipient == "on_call" else SENT
+        )
+    )
+    case.tell(RAISED, escalation(severity="emergency"))
+    case.advance(EPOCH + timedelta(hours=6))
+    notices = [delivery for _, delivery in case.attempted if delivery.kind == "notice"]
+    assert [notice.matter.rpartition("/")[0] for notice in notices] == ["on_call/mail/given_up"]
+    assert sum(delivery.recipient == "on_call" for _, delivery in case.attempted) > 3

@@ -23,7 +23,7 @@ from services.notifier.domain.ledger import Kind, note, stamp
 from services.notifier.domain.outbox import enqueue
 from services.notifier.domain.policy import Policies
 from services.notifier.domain.reminder import may_send, wait_until
-from services.notifier.domain.state import Delivery, NotifierState
+from services.notifier.domain.state import MAX_NOTICED, Delivery, NotifierState
 from services.notifier.domain.step import Step
 from shared.decision import URGENT, Draft, Rejection, TimerFired
 from shared.event.envelope import derive_id
@@ -207,14 +207,17 @@ def _tell_owner(
     policies: Policies, state: NotifierState, delivery: Delivery, matter: str, now: datetime
 ) -> NotifierState:
     """Once for each matter, recipient and channel of an escalation; never about a notice itself."""
-    if delivery.kind == NOTICE:
+    alarm = ladder.find_alarm(state, delivery.escalation_id)
+    what = f"{delivery.recipient}/{delivery.channel}/{matter.partition('/')[0]}"
+    if delivery.kind == NOTICE or alarm is None or what in alarm.noticed:
         return state
+    noticed = (*alarm.noticed, what)[-MAX_NOTICED:]
+    alarms = (replace(alarm, noticed=noticed) if known is alarm else known for known in state.alarms)
+    state = replace(state, alarms=tuple(alarms))
     owner = ladder.policy_of(policies, state).owner
     first, *rest = policies.channels_of_last_resort(owner)
     notice = Delivery(
-        notification_id=derive_id(
-            NOTICE, delivery.escalation_id, delivery.recipient, delivery.channel, matter.partition("/")[0]
-        ),
+        notification_id=derive_id(NOTICE, delivery.escalation_id, delivery.about, what),
         about=delivery.about,
         kind=NOTICE,
         channel=first,
@@ -222,7 +225,7 @@ def _tell_owner(
         due_at=now.replace(microsecond=0),
         recipient=owner,
         escalation_id=delivery.escalation_id,
-        matter=f"{delivery.recipient}/{delivery.channel}/{matter}"[:300],
+        matter=f"{what}/{matter.partition('/')[2]}"[:300],
     )
     return enqueue(state, (notice,))
 

@@ -199,7 +199,7 @@ class ReminderPolicy(Judged):
 class DeliveryPolicy(Record):
     """How stubbornly a message is tried."""
 
-    chart_in_mail: bool
+    chart_in_mail: bool = True
     """Whether mail to a clinician shows the trend of pain: the one clinical thing that leaves the house."""
     attempts: Annotated[int, Field(ge=1, le=50)]
     first_retry_s: Annotated[int, Field(ge=1, le=3600)]

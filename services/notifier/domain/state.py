@@ -26,6 +26,7 @@ MAX_SESSIONS = 32
 MAX_MORNINGS = 32
 MAX_ALARMS = 24
 MAX_ANSWERS = 4
+MAX_NOTICED = 16
 MAX_WAITING = 16
 MAX_OUTBOX = 48
 MAX_REMINDED = 32
@@ -174,6 +175,8 @@ class Alarm(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Its next step, which every open one has: the next rung, or the end of its acknowledgement."""
     last_resort: bool = False
     """The last resort has been told since the ladder began anew."""
+    noticed: tuple[str, ...] = ()
+    """What the owner was told about its messages, so that he is told once."""
     ledger_seq: int = 0
     """Number of the newest entry of its ledger; 0 where there is none."""
     ledger_hash: str = ""
