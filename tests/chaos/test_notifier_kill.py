@@ -183,8 +183,15 @@ async def step(client: Redis, to: datetime) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["clinician", "patient"])
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(
+    ("point", "kind"),
+    [
+        (point, kind)
+        for point in POINTS
+        for kind in ("clinician", "patient")
+        if "promotion" not in point or kind == "patient"
+    ],
+)
 async def test_a_notifier_that_dies_loses_no_alert_and_repeats_no_reminder(
     redis_url: str, tmp_path: Path, point: str, kind: str
 ) -> None:
@@ -227,9 +234,11 @@ async def check(client: Redis, mail_server: MailServer) -> None:
     lead = mail_server.of(LEAD)
     assert len(lead) >= len(MOODS)
     assert max(lead) <= 2
-    reminded = sum(sum(mail_server.of(f"{mood}-patient@mail.example")) for mood in ("ok", "busy", "silent"))
-    assert reminded >= 2, "one death costs at most one reminder"
     outcomes = await read(client, Stream.NOTIFICATIONS)
+    uncertain = {event["subject"] for event in outcomes if "uncertain" in event["data"].get("error", "")}
+    for mood in ("ok", "busy", "silent"):
+        was_sent = mail_server.of(f"{mood}-patient@mail.example") == [1]
+        assert was_sent or f"reminded-{mood}" in uncertain, f"the {mood} patient's reminder was lost without a word"
     ids = [event["data"]["notification_id"] for event in outcomes if "delivered" in event["type"]]
     assert len(ids) == len(set(ids))
     for mood in MOODS:

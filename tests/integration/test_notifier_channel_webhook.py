@@ -93,19 +93,18 @@ async def test_while_a_key_is_changed_both_keys_are_good() -> None:
 
 async def test_a_repeat_has_the_same_id_and_a_time_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """The receiver knows a repeat by its id; the time is that of the sending, whatever zone this machine is in."""
-    monkeypatch.setenv("TZ", "Asia/Tokyo")
-    time.tzset()
     receiver = Receiver()
-    try:
+    with monkeypatch.context() as tokyo:
+        tokyo.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
         async with http_server(receiver) as port:
             for _ in range(2):
                 await channel().send(MESSAGE, f"http://{HERE}:{port}/")
-    finally:
-        monkeypatch.undo()
-        time.tzset()
+    time.tzset()
     first, second = receiver.requests
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
     assert first.body == second.body
+    assert Webhook(NEW).verify(second.body, second.headers) == MESSAGE.data
     assert abs(int(second.headers["webhook-timestamp"]) - time.time()) < 60
 
 
@@ -294,6 +293,22 @@ async def test_over_tls_the_name_is_proved_though_the_number_is_called(certifica
             await hooks.send(MESSAGE, f"https://other.example:{port}/")
     (request,) = receiver.requests
     assert request.headers["host"] == f"hook.example:{port}"
+
+
+async def test_a_name_beyond_ascii_is_looked_up_as_it_is_called() -> None:
+    """One spelling for the guard, the connection and the certificate."""
+    asked: list[str] = []
+
+    async def listening(host: str, port: int, threads: Executor) -> Sequence[str]:
+        asked.append(host)
+        return [HERE]
+
+    receiver = Receiver()
+    async with http_server(receiver) as port:
+        hooks = WebhookChannel((NEW,), parse_allowed(HERE), 5, listening)
+        await hooks.send(MESSAGE, f"http://straße.example:{port}/")
+    assert asked == ["xn--strae-oqa.example"]
+    assert receiver.requests[0].headers["host"] == f"xn--strae-oqa.example:{port}"
 
 
 async def test_no_proxy_of_the_environment_sees_a_message(monkeypatch: pytest.MonkeyPatch) -> None:

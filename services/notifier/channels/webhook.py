@@ -75,7 +75,7 @@ class WebhookChannel:
         return _judge(response)
 
     async def _targets(self, message: Message, url: httpx.URL) -> tuple[Address, ...]:
-        host, is_encrypted = url.host, url.scheme == "https"
+        host, is_encrypted = _host(url), url.scheme == "https"
         port = url.port or (443 if is_encrypted else 80)
         found = await self._look_up(host, port, self._threads.of(message))
         try:
@@ -126,7 +126,7 @@ class _Post:
             self.url.copy_with(host=str(target)),
             content=body,
             headers={"host": self.url.netloc.decode("ascii"), **headers},
-            extensions={"sni_hostname": self.url.host, "trace": self._trace},
+            extensions={"sni_hostname": _host(self.url), "trace": self._trace},
         ) as response:
             return response
 
@@ -140,9 +140,14 @@ def _parse(address: str) -> httpx.URL:
         url = httpx.URL(address)
     except httpx.InvalidURL:
         raise RefusedError("the address is no URL", address_is_dead=True) from None
-    if url.scheme not in ("https", "http") or not url.host or url.userinfo:
+    if url.scheme not in ("https", "http") or not url.raw_host or url.userinfo:
         raise RefusedError("the address is no https:// URL of a host", address_is_dead=True)
     return url
+
+
+def _host(url: httpx.URL) -> str:
+    """As it goes over the wire: what is looked up, called and proved is one and the same name."""
+    return url.raw_host.decode("ascii")
 
 
 def _unanswered(error: Exception, *, is_under_way: bool) -> DeliveryError:
