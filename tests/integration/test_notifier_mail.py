@@ -5,8 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from services.notifier.app import make_app
 from shared.event.envelope import Event
 from shared.event.registry import adapter
@@ -40,23 +38,6 @@ async def submit(url: str, *events: bytes) -> None:
     for raw in events:
         await client.xadd(stream_key(0, Stream.ESCALATIONS), {"__data__": raw})
     await client.aclose()
-
-
-@pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[int], None]:
-    """Points the notifier at a mail server, with retries after a second."""
-
-    def point(port: int) -> None:
-        policies = tmp_path / "clinic.yaml"
-        policies.write_text(
-            "recipients: {on_call: {mail: on-call@clinic.example}}\n"
-            "delivery: {attempts: 20, first_retry_s: 1, longest_retry_s: 1}\n"
-        )
-        monkeypatch.setenv("CARE_SMTP_URL", f"smtp://127.0.0.1:{port}")
-        monkeypatch.setenv("CARE_MAIL_FROM", "care@clinic.example")
-        monkeypatch.setenv("CARE_POLICIES", str(policies))
-
-    return point
 
 
 def settings(url: str, tmp_path: Path) -> Settings:
