@@ -28,7 +28,7 @@ def raised(patient: str, at: datetime, severity: str = "routine") -> bytes:
 async def test_what_is_routine_waits_for_the_morning_and_comes_in_one_mail(
     redis_url: str, environment: Callable[[int], None], tmp_path: Path, answer: str
 ) -> None:
-    """Twenty-five patients, one mail at nine, also where the mail server is busy at first; the answered one is left out."""
+    """Twenty-five patients, one mail at nine, whatever the mail server says at first; who was answered is left out."""
     mailbox = Mailbox(answer=answer)
     patients = [f"patient-{n}" for n in range(26)]
     async with client_for(redis_url) as client, smtp_server(mailbox) as port:

@@ -79,6 +79,7 @@ class Agenda:
         self.since = max(begun_at)
         """What fell due before the program took its present form, or before consent, is none."""
         self.after = max(self.since, stale)
+        self._weeks: dict[date, list[date]] = {}
         self.begun = local_day(self.started_at, self.zone)
         self.reminded = {
             (sent.kind, matter)
@@ -214,7 +215,9 @@ class Agenda:
         return at if at > self.now else after_quiet_hours(self.now, self.quiet, self.zone)
 
     def _is_of_use(self, at: datetime) -> bool:
-        return at > self.since and self._send_at(at) <= not_after(self.policy, self.state, at)
+        if at <= self.since:
+            return False
+        return at > self.now or self._send_at(at) <= not_after(self.policy, self.state, at)
 
     def _owed(self) -> Iterator[Due]:
         for kind in KINDS:
@@ -276,8 +279,10 @@ class Agenda:
 
     def _week(self, monday: date) -> list[date]:
         """Its days within the program, without absences."""
-        days = (monday + DAY * n for n in range(7))
-        return [day for day in days if day >= self.begun and not is_away(day, self.away)]
+        if monday not in self._weeks:
+            days = (monday + DAY * n for n in range(7))
+            self._weeks[monday] = [day for day in days if day >= self.begun and not is_away(day, self.away)]
+        return self._weeks[monday]
 
     def last_session(self) -> Session | None:
         own = [s for s in self.state.sessions if s.program_id == self.program.program_id]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from services.notifier.domain.state import Away, QuietHours
@@ -18,8 +19,7 @@ def local_day(instant: datetime, zone: ZoneInfo) -> date:
 
 def local_instant(day: date, clock: str, zone: ZoneInfo) -> datetime:
     """`HH:MM` on a local day, as UTC. A minute that DST skips is the first after it; of a doubled one, the first."""
-    local = datetime.combine(day, time.fromisoformat(clock), zone)
-    first, last = local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
+    first, last = _instants(day, clock, zone)
     return first if first <= last else _jump(last, first, zone)
 
 
@@ -77,12 +77,18 @@ def _end_of_quiet(instant: datetime, quiet: QuietHours, zone: ZoneInfo) -> datet
 
 def _last_instant(day: date, clock: str, zone: ZoneInfo) -> datetime:
     """As `local_instant`, but of a doubled minute the second, unless the doubled hour only begins with it."""
-    local = datetime.combine(day, time.fromisoformat(clock), zone)
-    first, last = local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
+    first, last = _instants(day, clock, zone)
     if last <= first:
         return local_instant(day, clock, zone)
-    before = (last - _MINUTE).astimezone(zone).replace(tzinfo=None)
-    return last if before < local.replace(tzinfo=None) else first
+    before = (last - _MINUTE).astimezone(zone)
+    return last if (before.date(), f"{before:%H:%M}") < (day, clock) else first
+
+
+@lru_cache(maxsize=4096)
+def _instants(day: date, clock: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """The first and the last at which the clock shows it; the wrong way round where it never does."""
+    local = datetime.combine(day, time.fromisoformat(clock), zone)
+    return local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
 
 
 def _jump(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:

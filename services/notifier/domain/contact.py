@@ -20,10 +20,15 @@ def address_hash(address: str) -> str:
 
 def channel_of(policy: ReminderPolicy, state: NotifierState) -> str | None:
     """A channel of ours in the policy's order, else one that only the platform knows; None where all have refused."""
-    told = contact(state)
-    open_channels = [name for name, address in told.items() if not _has_refused(state, name, address_hash(address))]
-    preferred = (name for name in (*policy.channels, *open_channels) if name in open_channels)
-    return next(preferred, None if told else PLATFORM)
+    names = _open_channels(state)
+    ours = (name for name in (*policy.channels, *names) if name in names)
+    return next(ours, None if contact(state) else PLATFORM)
+
+
+def fall_backs(policy: ReminderPolicy, state: NotifierState, channel: str) -> tuple[str, ...]:
+    """Our other channels to the patient, the preferred first: for a message that the first has refused."""
+    names = _open_channels(state)
+    return tuple(name for name in policy.channels if name in names and name != channel)
 
 
 def contact(state: NotifierState) -> dict[str, str]:
@@ -51,6 +56,11 @@ def standing_refusals(refused: Sequence[Refusal], told: Sequence[tuple[str, str]
     """Those of the addresses that are still the patient's."""
     known = {(channel, address_hash(address)) for channel, address in told}
     return tuple(refusal for refusal in refused if (refusal.channel, refusal.address_hash) in known)
+
+
+def _open_channels(state: NotifierState) -> list[str]:
+    told = contact(state)
+    return [name for name, address in told.items() if not _has_refused(state, name, address_hash(address))]
 
 
 def _has_refused(state: NotifierState, channel: str, address: str) -> bool:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from services.notifier.domain.agenda import Agenda, Due, not_after, quiet_hours_of
 from services.notifier.domain.calendar import DAY, after_quiet_hours, is_away, is_quiet, local_day
-from services.notifier.domain.contact import address_hash, channel_of, contact, is_unreachable
+from services.notifier.domain.contact import address_hash, channel_of, contact, fall_backs, is_unreachable
 from services.notifier.domain.fact import program_in_force, zone_of
 from services.notifier.domain.ladder import is_red_flag_open
 from services.notifier.domain.outbox import enqueue
@@ -143,7 +143,9 @@ def replan(policy: ReminderPolicy, before: NotifierState, after: NotifierState, 
     after it. Moving west repeats local time as DST does in autumn; what was sent keeps its identity.
     """
     outbox = tuple(
-        one if one.escalation_id else replace(one, due_at=wait_until(policy, after, one, one.due_at) or one.due_at)
+        one
+        if one.recipient or one.begun
+        else replace(one, due_at=wait_until(policy, after, one, one.due_at) or one.due_at)
         for one in after.outbox
     )
     after = after if outbox == after.outbox else replace(after, outbox=outbox)
@@ -184,11 +186,12 @@ def _send(
     state = replace(state, reminded=(*state.reminded, sent)[-MAX_REMINDED:])
     if channel in policy.channels:
         delivery = Delivery(
-            notification_id=_notification_id(sent, channel),
+            notification_id=_notification_id(sent),
             # The id that the commit gives the reminder's event.
             about=derive_id(SOURCE, timer.id, ReminderDue.event_type, reminder_id),
             kind=due.kind,
             channel=channel,
+            channels=fall_backs(policy, state, channel),
             due_at=now.replace(microsecond=0),
             expires_at=not_after(policy, state, due.at),
         )
@@ -198,12 +201,12 @@ def _send(
 
 def find_reminded(state: NotifierState, delivery: Delivery) -> Reminded | None:
     """What a patient's delivery reminds of; None where it is so old that it is forgotten."""
-    wanted = delivery.notification_id
-    return next((one for one in state.reminded if _notification_id(one, delivery.channel) == wanted), None)
+    return next((one for one in state.reminded if _notification_id(one) == delivery.notification_id), None)
 
 
-def _notification_id(sent: Reminded, channel: str) -> str:
-    return derive_id("notification", sent.reminder_id, channel)
+def _notification_id(sent: Reminded) -> str:
+    """The same on every channel: what one has refused the next tries under the same id."""
+    return derive_id("notification", sent.reminder_id)
 
 
 def _sent_since(state: NotifierState, first: date) -> tuple[Reminded, ...]:

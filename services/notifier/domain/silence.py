@@ -82,9 +82,9 @@ def is_budget_spent(policy: ReminderPolicy, state: NotifierState, week: tuple[Re
 
 
 def is_answering(state: NotifierState, week: tuple[Reminded, ...]) -> bool:
-    """The patient was heard after the last reminder: then one too many is only left out."""
-    last = max((sent.at for sent in week), default=None)
-    return state.heard_at is not None and (last is None or state.heard_at > last)
+    """Something came back within that week: then one reminder too many is only left out."""
+    first = min((sent.at for sent in week), default=None)
+    return state.heard_at is not None and (first is None or state.heard_at > first)
 
 
 def _ended_by(state: NotifierState, silence: Silence) -> Resolution | None:
