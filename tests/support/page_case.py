@@ -109,10 +109,10 @@ class PageCase:
         assert found is not None
         return found
 
-    def browser(self, **options: Any) -> httpx.AsyncClient:
-        """Keeps cookies and follows redirects."""
+    def browser(self, *, follow_redirects: bool = True) -> httpx.AsyncClient:
+        """Keeps cookies."""
         transport = httpx.ASGITransport(self.page, raise_app_exceptions=False)
-        return httpx.AsyncClient(transport=transport, base_url=URL, follow_redirects=True, **options)
+        return httpx.AsyncClient(transport=transport, base_url=URL, follow_redirects=follow_redirects)
 
     def decisions(self) -> list[Event[Any]]:
         return self.desk.pipeline.published(Stream.DECISIONS)

@@ -298,7 +298,10 @@ def _line(chart: Chart, week: Week, measured: str) -> Line:
     reps, kg = load_of(week)
     pain = mean_pain(week)
     worst = None if week.pain_worst is None else week.pain_worst / 100
-    marks = [mark for mark in chart.marks if monday_of(mark.at) == week.monday and mark.kind in ("raised", "decision")]
+    marks = sorted(
+        (mark for mark in chart.marks if monday_of(mark.at) == week.monday and mark.kind in ("raised", "decision")),
+        key=lambda mark: (mark.at, mark.kind == "decision"),
+    )
     course = "" if week.status is None else week.status.word.replace("_", " ")
     if week.flare_at is not None and course != "flare":
         course = f"{course}, flare" if course else "flare"

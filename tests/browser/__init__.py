@@ -1,0 +1,1 @@
+"""The pages in a real browser: Chromium without JavaScript, as the pages must work."""
