@@ -34,6 +34,21 @@ class Metrics:
             "care_pending_entries", "Delivered and not acknowledged", ["service", "stream"], registry=self.registry
         )
         self.lag = Gauge("care_lag_entries", "Waiting to be delivered", ["service", "stream"], registry=self.registry)
+        self.audit_passed = Gauge(
+            "care_audit_passed",
+            "1 if the last audit proved that all is well, else 0",
+            ["service"],
+            registry=self.registry,
+        )
+        self.heartbeat = Gauge(
+            "care_heartbeat_timestamp_seconds",
+            "When the outward heartbeat was last taken over, by Redis's clock",
+            ["service"],
+            registry=self.registry,
+        )
+        self.open_escalations = Gauge(
+            "care_open_escalations", "Escalations that nobody has resolved", ["service"], registry=self.registry
+        )
 
     def text(self) -> bytes:
         """The Prometheus exposition."""

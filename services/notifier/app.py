@@ -3,6 +3,7 @@
 from datetime import timedelta
 from functools import partial
 
+from services.notifier.auditor import make_attend
 from services.notifier.channels.registry import TIMEOUT_S, check_recipients, make_channels
 from services.notifier.composition import Composition
 from services.notifier.dispatch import Dispatch, wall_clock
@@ -51,6 +52,7 @@ def make_service(settings: Settings) -> Service[NotifierState]:
         decide=partial(decide, policies, timedelta(days=settings.late_window_days)),
         perform=dispatch.perform,
         start_up=dispatch.start_up,
+        attend=make_attend(policies.watch, own.heartbeat_url),
         routes=lambda desk: make_routes(desk, policies, page),
     )
 

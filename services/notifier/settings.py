@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.notifier.channels.guard import parse_allowed
+from services.notifier.heartbeat import parse_heartbeat_url
 from shared.settings import PREFIX
 
 SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
@@ -55,7 +56,11 @@ class NotifierSettings(BaseSettings):
     policies: Path | None = Field(
         None, description="A policy file, or a folder of them: escalation policies, recipients, reminder times"
     )
-
+    heartbeat_url: SecretStr | None = Field(
+        None,
+        description="Where the auditor reports each minute that all is well: https:// (GET) or file:///; "
+        "whoever waits there raises the alarm when it stops",
+    )
     page_url: str | None = Field(
         None,
         description="Where clinicians reach their page from outside, such as https://care.example.org; "
@@ -97,6 +102,13 @@ class NotifierSettings(BaseSettings):
     def _is_a_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             parse_smtp_url(value)
+        return value
+
+    @field_validator("heartbeat_url")
+    @classmethod
+    def _can_be_touched(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parse_heartbeat_url(value)
         return value
 
     @field_validator("webhook_secrets")

@@ -7,6 +7,7 @@ mistake gives one line, never a traceback.
 import importlib
 import importlib.util
 import sys
+from importlib.metadata import entry_points
 
 import typer
 from pydantic import ValidationError
@@ -24,7 +25,6 @@ COMMANDS = {
     "status": "status",
     "protocols": "protocol",
     "simulate": "simulate",
-    "alerts": "alert",
     "fhir": "fhir",
     "demo": "demo",
     "docs": "docs",
@@ -69,6 +69,8 @@ def _mount() -> None:
             app.add_typer(module.app, name=command)
         else:
             app.command(command)(getattr(module, module_name))
+    for entry in entry_points(group="adaptive_care.commands"):
+        app.add_typer(entry.load(), name=entry.name)
 
 
 def _end(message: str, status: int) -> None:

@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from shared.event.envelope import Event
 from shared.event.registry import adapter
 from shared.event.wire import Stream
+from shared.metric import Metrics
 from shared.service import Service
 from shared.settings import Settings
 from shared.stream.clock import Clock
@@ -29,10 +30,14 @@ from shared.stream.key import (
     register_key,
     state_key,
     stream_key,
+    timers_key,
 )
+from shared.stream.presence import absent_s
 from shared.stream.record import from_ms, reader, to_ms
+from shared.stream.script import Script
 
 S = TypeVar("S")
+_BACKLOG = Script("backlog.lua")
 LEDGER_PAGE = 2000
 """Entries of a ledger read at most: the newest."""
 
@@ -56,7 +61,7 @@ class Joint:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """One consumer group on one stream. `waiting_s`: since when its oldest entry that is not handled waits."""
+    """One consumer group on one stream. `waiting_s`: for how long its oldest entry that is not handled has waited."""
 
     stream: str
     group: str
@@ -69,8 +74,12 @@ class Backlog:
 class Desk(Generic[S]):
     """One service's view."""
 
-    def __init__(self, client: Redis, clock: Clock, settings: Settings, service: Service[S]) -> None:
+    def __init__(
+        self, client: Redis, clock: Clock, settings: Settings, service: Service[S], metrics: Metrics | None = None
+    ) -> None:
         self.settings = settings
+        self.metrics = metrics
+        """The process's; None where no process runs that shows any."""
         self._client = client
         self._clock = clock
         self._service = service
@@ -176,34 +185,35 @@ class Desk(Generic[S]):
         else:
             await self._client.delete(key)
 
-    async def backlog(self, lanes: Iterable[str] = ()) -> list[Backlog]:
-        """Every group that must exist, of every service's streams and of the `lanes` of the services named."""
+    async def backlog(self, lanes: Iterable[tuple[str, Lane]] = ()) -> list[Backlog]:
+        """Every group that must exist, of every service's streams and of the lanes named by service."""
+        wanted = list(lanes)
         found = []
         for partition in range(self.settings.partitions):
             expected = [(stream_key(partition, stream), group) for stream in Stream for group in READERS[stream]]
-            expected += [(lane_key(partition, name, lane), name) for name in lanes for lane in Lane]
+            expected += [(lane_key(partition, name, lane), name) for name, lane in wanted]
+            keys = list(dict.fromkeys(key for key, _ in expected))
+            rows = {(key.decode(), group.decode()): rest for key, group, *rest in await _BACKLOG(self._client, keys)}
             for key, group in expected:
-                found.append(await self._backlog_of(key, group))
+                pending, lag, waiting_ms = rows.get((key, group), (0, 0, 0))
+                found.append(Backlog(key, group, (key, group) in rows, pending, lag, waiting_ms / 1000))
         return found
 
-    async def _backlog_of(self, key: str, group: str) -> Backlog:
-        groups: Any = await self._client.xinfo_groups(key) if await self._client.exists(key) else []
-        about = next((g for g in groups if g["name"] == group.encode()), None)
-        if about is None:
-            return Backlog(key, group, False, 0, 0, 0.0)
-        pending, last = int(about["pending"]), about["last-delivered-id"]
-        oldest: list[bytes] = []
-        if pending:
-            summary: Any = await self._client.xpending(key, group)
-            oldest += [summary["min"]] if summary["min"] else []
-        behind: Any = await self._client.xrange(key, min=b"(" + last, count=1)
-        oldest += [behind[0][0]] if behind else []
-        lag = about.get("lag")
-        waiting_s = 0.0
-        if oldest:
-            earliest = min(int(entry_id.split(b"-")[0]) for entry_id in oldest)
-            waiting_s = max(0.0, (to_ms(await self.redis_time()) - earliest) / 1000)
-        return Backlog(key, group, True, pending, len(behind) if lag is None else int(lag), waiting_s)
+    async def next_timers(self, services: Iterable[str]) -> dict[str, Listed]:
+        """The earliest timer of each service that has any."""
+        found: dict[str, Listed] = {}
+        for name in services:
+            for partition in range(self.settings.partitions):
+                rows: Any = await self._client.zrange(timers_key(partition, name), 0, 0, withscores=True)
+                for member, score in rows:
+                    subject, _, item = member.decode().partition("|")
+                    timer = Listed(subject, item, from_ms(int(score)))
+                    found[name] = min(found.get(name, timer), timer, key=lambda listed: listed.at)
+        return found
+
+    async def absent_s(self, services: Iterable[str]) -> dict[str, float]:
+        """For how long no replica of each service has said that it reads; infinite where none ever did."""
+        return await absent_s(self._client, services)
 
     def _partition(self, subject: str) -> int:
         return partition_of(subject, self.settings.partitions)

@@ -23,6 +23,7 @@ from shared.stream.desk import Desk
 from shared.stream.error import ClockError, ClockStoppedError, LostGroupError, StreamError, UnreachableError
 from shared.stream.idle import group_backlog
 from shared.stream.key import Lane
+from shared.stream.presence import announce
 from shared.stream.pump import Pump, Runtime
 from shared.stream.recovery import Recovery
 from shared.stream.retention import trim
@@ -72,7 +73,7 @@ class Engine:
 
     def desk(self, service: Service[Any]) -> Desk[Any]:
         """What a service's own pages and watchers see of Redis."""
-        return Desk(self.client, self.clock, self.settings, service)
+        return Desk(self.client, self.clock, self.settings, service, self.metrics)
 
     async def prepare(self, consumer: str) -> None:
         """Before any subscriber starts: server, partitions, groups, own leftovers. Raises StreamError."""
@@ -227,6 +228,8 @@ class Engine:
                 async with asyncio.timeout(5):
                     await self._ping()
                     await self._check_groups()
+                    if self.consumers_alive():
+                        await announce(self.client, [service.name for service in self.services])
                 self._answered_at = time.monotonic()
             except PASSING as error:
                 patience_s = self.settings.redis_patience_s

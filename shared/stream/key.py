@@ -17,6 +17,9 @@ CLOCK_HANDLED = "care:clock:handled"
 PARTITIONS = "care:partitions"
 """How many partitions this Redis holds; written once."""
 
+PRESENT = "care:present"
+"""Beginning of the keys by which a service says that a replica of it reads."""
+
 DATA_FIELD = b"__data__"
 """The one field of an entry."""
 
@@ -104,6 +107,11 @@ def list_key(partition: int, service: str, name: str) -> str:
 def register_key(partition: int, service: str) -> str:
     """Hash of what a service knows that belongs to no patient."""
     return f"care:{{{partition}}}:{service}:register"
+
+
+def present_key(service: str) -> str:
+    """That a replica of the service reads its streams; how fresh the word is tells its time to live."""
+    return f"{PRESENT}:{service}"
 
 
 def joint_key(service: str, name: str) -> str:

@@ -64,10 +64,13 @@ def drain(state: NotifierState) -> tuple[NotifierState, tuple[dict[str, Any], ..
     return (replace(state, ledger=()), state.ledger) if state.ledger else (state, ())
 
 
-def verify(entries: Iterable[Mapping[str, Any]]) -> int | None:
-    """The number of the first entry of one escalation that does not follow from the one before; None: all do."""
-    prev = ""
-    for seq, entry in enumerate(entries, start=1):
+def verify(entries: Iterable[Mapping[str, Any]], before: tuple[int, str] = (0, "")) -> int | None:
+    """The number of the first entry of one escalation that does not follow from the one before; None: all do.
+
+    `before`: number and hash of the entry before the first, where not all are at hand.
+    """
+    number, prev = before
+    for seq, entry in enumerate(entries, start=number + 1):
         if entry.get("seq") != seq or entry.get("prev") != prev or entry.get("hash") != _hash(entry):
             return seq
         prev = entry["hash"]

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, NaiveDatetime, StringConstraints, WithJs
 
 from shared.event.patient import Address, ChannelName, LocalTime, TimeZone
 from shared.event.vocabulary import URGENCIES, Urgency
+from shared.event.wire import Stream
 from shared.protocol.source import EvidenceId, Mark, Record
 
 Role = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
@@ -215,11 +216,35 @@ class DeliveryPolicy(Record):
         return timedelta(seconds=pause_s * (0.75 + digest[0] / 512))
 
 
+Limit = Annotated[float, Field(gt=0, le=110)]
+"""Seconds. The heartbeat stops within two minutes of a fault, so no limit may be longer."""
+
+
+class WatchPolicy(Judged):
+    """From when on the auditor no longer believes that all is well."""
+
+    step_overdue_s: Limit
+    """The next step of an open escalation."""
+    timer_overdue_s: Limit
+    """A timer that nobody has promoted."""
+    waiting_s: Limit
+    """An entry that its group has not handled."""
+    urgent_waiting_s: Limit
+    """The same on the urgent lane and the streams named."""
+    urgent_streams: tuple[Stream, ...]
+    """Those on which a red flag travels."""
+    absent_s: Limit
+    """A service for which no replica speaks."""
+    clock_off_s: Limit
+    """Between this machine's clock and Redis's, and of either against time passed."""
+
+
 class Policies(Record):
     """A policy file."""
 
     reminder: ReminderPolicy
     delivery: DeliveryPolicy
+    watch: WatchPolicy
     recipients: dict[Role, dict[ChannelName, Address]]
     """Roles with their addresses by channel, the preferred first."""
     rotas: dict[Role, Rota] = Field(default_factory=dict)
