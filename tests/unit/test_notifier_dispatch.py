@@ -82,7 +82,8 @@ async def outcome(sender: Dispatch, case: NotifierCase, register: Any = None) ->
     (name,) = (name for name in case.timers if "deliver:" in name)
     timer = TimerFired("t", "patient-1", name, case.timers[name], "c")
     assert case.state is not None
-    return await sender.perform(case.state, timer, register or Register())
+    desk: Any = register or Register()
+    return await sender.perform(case.state, timer, desk)
 
 
 async def test_a_clinician_reads_severity_id_and_link_and_who_is_next_and_nothing_of_the_patient() -> None:

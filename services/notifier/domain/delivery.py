@@ -78,6 +78,9 @@ def begin(policies: Policies, state: NotifierState, delivery: Delivery, timer: T
     if delivery.begun:
         delivery = replace(delivery, begun=False, unknown=delivery.unknown + 1)
         state = _noted(state, delivery, "uncertain", now, cause="the attempt was cut off")
+        if ladder.is_answered_for(state, delivery):
+            draft = _failed(delivery, timer, "uncertain: the attempt was cut off")
+            return Step(_without(state, delivery), (draft,), rule="answered")
         if not is_for_clinician(delivery) or delivery.unknown >= MAX_UNKNOWN:
             return _give_up(policies, state, delivery, timer, now, "uncertain: the attempt was cut off")
     if not is_for_clinician(delivery) and (until := wait_until(policies.reminder, state, delivery, now)):

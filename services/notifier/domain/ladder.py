@@ -82,6 +82,14 @@ def is_unanswered(alarm: Alarm) -> bool:
     return alarm.answered_at is None or alarm.answered_at < since
 
 
+def is_answered_for(state: NotifierState, delivery: Delivery) -> bool:
+    """The message tells of an escalation that somebody has answered meanwhile: it is not begun any more."""
+    if delivery.kind not in TOLD:
+        return False
+    alarm = find_alarm(state, delivery.escalation_id)
+    return alarm is None or not is_unanswered(alarm)
+
+
 def is_red_flag_open(state: NotifierState) -> bool:
     """An emergency, or an urgent red flag: no reminder text then. Source: NOTIFY."""
     return any(
