@@ -50,7 +50,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 
 lock: $(READY) ## write both lock files anew from pyproject.toml
 	@$(BIN)/uv --version 2>/dev/null || $(BIN)/pip install --quiet uv
-	$(LOCK) --output-file requirements.lock
+	$(LOCK) --output-file requirements.lock --extra plots
 	$(LOCK) --output-file requirements-dev.lock --group dev --extra plots --extra apprise
 
 clean: ## remove .venv and caches; patients' data in .adaptive-care stays
