@@ -119,7 +119,7 @@ async def test_a_decision_on_the_page_is_in_the_stream_and_binds(redis_url: str)
             "useful": True,
         }
         assert "<dd>Acknowledged</dd>" in answer.text
-        assert "on_call, hold, said to be useful" in answer.text.replace("by on_call", "on_call")
+        assert "<td>by on_call, hold, said to be useful</td>" in answer.text
         inbox = await browser.get("/escalations", params={"show": "acknowledged"})
         assert "patient-1" in inbox.text
         assert not await read(client, Stream.DEAD_LETTERS)

@@ -143,7 +143,8 @@ def _raised(
         state = replace(state, waiting=tuple(w for w in state.waiting if w not in waiting))
         alarm = find_alarm(state, raised.escalation_id) or Alarm(escalation_id=raised.escalation_id)
         for word in waiting:
-            state = note_answer(state, alarm, Answer(word.at, word.decision_id, word.clinician_id, word.decision))
+            answer = Answer(word.at, word.decision_id, word.clinician_id, word.decision)
+            state = note_answer(state, alarm, answer, word.useful)
             alarm = find_alarm(state, raised.escalation_id) or alarm
             if word.decision == "acknowledge":
                 drafts.append(
@@ -165,7 +166,8 @@ def _decided(
         for alarm in state.alarms:
             # Red flags that the clinician could see; one that turns up later rings on.
             if is_open(alarm):
-                state = note_answer(state, alarm, answer)
+                is_meant = alarm.escalation_id == decided.escalation_id
+                state = note_answer(state, alarm, answer, decided.useful if is_meant else None)
     if decided.escalation_id is None:
         return Step(state, outcome="ignored") if state == before else Step(state, rule=decided.decision)
     known = find_alarm(state, decided.escalation_id)
@@ -175,12 +177,13 @@ def _decided(
             if decided.decision == "acknowledge"
             else ()
         )
-        return Step(note_answer(state, known, answer), drafts, rule=decided.decision)
+        return Step(note_answer(state, known, answer, decided.useful), drafts, rule=decided.decision)
     word = Waiting(
         decision_id=decided.decision_id,
         escalation_id=decided.escalation_id,
         clinician_id=decided.clinician_id,
         decision=decided.decision,
+        useful=decided.useful,
         at=at,
         until=(at + late_window).replace(microsecond=0),
         origin=arrival.origin,

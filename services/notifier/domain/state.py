@@ -190,6 +190,7 @@ class Waiting(Struct, frozen=True, kw_only=True):
     escalation_id: str
     clinician_id: str
     decision: DecisionKind
+    useful: bool | None = None
     at: datetime
     until: datetime
     origin: Origin

@@ -262,24 +262,38 @@ def _entry(entry: Mapping[str, Any]) -> Entry:
 
 
 def _entry_facts(entry: Mapping[str, Any]) -> Iterator[str]:
-    def told(key: str, form: str = "{}") -> Iterator[str]:
-        if entry.get(key) not in (None, ""):
-            yield form.format(plain(str(entry[key])))
-
-    if entry.get("severity"):
-        yield SEVERITIES.get(entry["severity"], entry["severity"]).lower()
-    yield from told("reason")
-    yield from told("rule", "rule {}")
-    yield from told("recipient")
-    yield from told("rota", "rota {}")
-    yield from told("by", "by {}")
-    yield from told("intent")
-    if entry.get("resolution"):
-        yield RESOLUTIONS.get(entry["resolution"], plain(str(entry["resolution"])))
-    yield from told("channel", "by {}")
-    if entry.get("step") is not None:
-        yield f"step {entry['step']}" if entry["step"] else "last resort"
-    yield from told("why")
-    yield from told("cause")
+    """Names as they are, codes as words."""
+    for key, form in _LEDGER_FACTS:
+        value = entry.get(key)
+        if isinstance(value, bool) or value in (None, ""):
+            continue
+        match key:
+            case "severity":
+                yield SEVERITIES.get(str(value), str(value)).lower()
+            case "resolution":
+                yield RESOLUTIONS.get(str(value), plain(str(value)))
+            case "step":
+                yield f"step {value}" if value else "last resort"
+            case "reason" | "intent" | "why" | "cause":
+                yield plain(str(value))
+            case _:
+                yield form.format(value)
     if isinstance(entry.get("useful"), bool):
         yield "said to be useful" if entry["useful"] else "said not to be useful"
+
+
+_LEDGER_FACTS = (
+    ("severity", ""),
+    ("reason", ""),
+    ("rule", "rule {}"),
+    ("recipient", "{}"),
+    ("rota", "rota {}"),
+    ("by", "by {}"),
+    ("intent", ""),
+    ("resolution", ""),
+    ("channel", "by {}"),
+    ("step", ""),
+    ("why", ""),
+    ("cause", ""),
+)
+"""In the order in which they are read, with the form of what is a name."""

@@ -18,9 +18,9 @@ WIDTH = 400.0
 LEFT, RIGHT = 46.0, 8.0
 PANEL = 80.0
 """Height of a panel's plot."""
-GAP = 34.0
+GAP = 38.0
 """Between two plots: the heading of the lower one."""
-TOP = 24.0
+TOP = 28.0
 STRIP = 17.0
 FEWEST_WEEKS = 8
 """An axis of fewer would make two weeks look like a long time."""
@@ -193,7 +193,7 @@ def _pain(weeks: list[Week], place: dict[date, float], top: float) -> Panel:
     told = [Dot(place[w.monday], y(v)) for w in weeks if (v := value_of(w, "NPRS")) is not None]
     return Panel(
         "Pain, 0 to 10: ● sessions, up to the worst; □ week",
-        top - 8,
+        top - 12,
         top,
         top + PANEL,
         tuple(Tick(y(pain), str(pain)) for pain in (0, 5, 10)),
@@ -219,7 +219,7 @@ def _load(weeks: list[Week], place: dict[date, float], step: float, top: float) 
     ticks = (Tick(top + PANEL, "0"), Tick(top, number(most))) if most else ()
     return Panel(
         f"Load of a session: {unit}",
-        top - 8,
+        top - 12,
         top,
         top + PANEL,
         ticks,
@@ -231,7 +231,7 @@ def _load(weeks: list[Week], place: dict[date, float], step: float, top: float) 
 def _function(weeks: list[Week], place: dict[date, float], top: float, measured: str) -> Panel:
     known = vocabulary().instruments.get(measured)
     if known is None:
-        return Panel("Function: no questionnaire was answered yet", top - 8, top, top + PANEL, (), is_empty=True)
+        return Panel("Function: no questionnaire was answered yet", top - 12, top, top + PANEL, (), is_empty=True)
     low, high = known.minimum, known.maximum
 
     def y(value: float) -> float:
@@ -242,7 +242,7 @@ def _function(weeks: list[Week], place: dict[date, float], top: float, measured:
     better = "lower is better" if known.lower_is_better else "higher is better"
     return Panel(
         f"Function: {measured}, {number(low)} to {number(high)}, {better}",
-        top - 8,
+        top - 12,
         top,
         top + PANEL,
         (Tick(y(low), number(low)), Tick(y(high), number(high))),
