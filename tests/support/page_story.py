@@ -115,7 +115,7 @@ def _adjusted(n: int) -> dict[str, Any]:
                 "because": "Two sessions in a row were well tolerated." if n < 14 else "Pain rose above 5.",
             }
         ],
-        "prescription": [],
+        "prescription": _program()["prescription"],
         "response": {
             "status": "on_track" if n < 14 else "flare",
             "week": n // 3,

@@ -218,7 +218,8 @@ def _step(change: Change, at: datetime) -> Step:
 
 
 def _prescribed(sheet: Sheet, seq: int, prescription: Prescription) -> Sheet:
-    if seq <= sheet.prescription_seq:
+    # An adjustment of a program that another has replaced repeats its number, and prescribes nothing.
+    if (seq, bool(prescription)) <= (sheet.prescription_seq, bool(sheet.doses)):
         return sheet
     doses = tuple(
         Dose(one.exercise_id, one.name, dose_words(one.model_dump(exclude_none=True)))
