@@ -151,6 +151,15 @@ def test_the_program_shows_its_newest_version_and_why_each_came() -> None:
     )
 
 
+def test_a_number_that_is_repeated_without_a_prescription_does_not_empty_it() -> None:
+    """A late session of a program that was replaced repeats the number, and prescribes nothing."""
+    planned = arrival(PLANNED, program(), event_id="p-1")
+    repeated = arrival(ADJUSTED, adjusted(1, prescription=[]), event_id="a-1", time=EPOCH + DAY)
+    for order in ([planned, repeated], [repeated, planned]):
+        (sheet,) = folded(order).sheets
+        assert [dose.exercise_id for dose in sheet.doses] == ["arabesque"]
+
+
 def test_years_of_care_do_not_make_the_chart_grow() -> None:
     """Whatever comes in, at most sixty weeks, forty marks and a dozen of the rest stay: the newest."""
     chart = Chart()
