@@ -1,7 +1,4 @@
-"""The JSON Schema of policy files, for editors.
-
-`python -m services.notifier.policy_schema > docs/schema/policy-file.json` writes it; a test keeps it current.
-"""
+"""The JSON Schema of policy files, for editors: one of the documents that `adaptive-care docs` writes and checks."""
 
 import json
 
@@ -16,5 +13,6 @@ def policy_schema() -> str:
     return json.dumps(whole | schema | whole, indent=2, ensure_ascii=False) + "\n"
 
 
-if __name__ == "__main__":
-    print(policy_schema(), end="")  # noqa: T201  # its output is the file
+def documents() -> dict[str, str]:
+    """By path within `docs`."""
+    return {"schema/policy-file.json": policy_schema()}

@@ -17,7 +17,7 @@ from shared.log import FIELDS
 from shared.protocol.library import shipped_protocols
 from shared.settings import Settings
 from shared.stream.application import build_application
-from shared.stream.discovery import load_services, load_setting_classes
+from shared.stream.discovery import load_documents, load_services, load_setting_classes
 
 app = typer.Typer(help="The generated documents.", no_args_is_help=True)
 
@@ -58,7 +58,7 @@ def _documents(folder: Path) -> dict[Path, str]:
     documents[folder / "reference" / "settings.md"] = setting_reference(load_setting_classes())
     documents[folder / "reference" / "log-fields.md"] = log_reference(FIELDS)
     documents[folder / "reference" / "evidence.md"] = evidence_reference(shipped_protocols())
-    return documents
+    return documents | {folder / path: text for path, text in load_documents().items()}
 
 
 def _in_order(specification: dict[str, Any]) -> dict[str, Any]:

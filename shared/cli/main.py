@@ -8,10 +8,13 @@ import importlib
 import importlib.util
 import sys
 from importlib.metadata import entry_points
+from typing import Any
 
 import typer
 from pydantic import ValidationError
 from redis.exceptions import RedisError
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from shared.cli import config as config_command
 from shared.cli import run as run_command
@@ -30,10 +33,28 @@ COMMANDS = {
     "docs": "docs",
 }
 """Command name -> module of this package: one with an `app`, or with a function of the module's name."""
+ADDED = "adaptive_care.commands"
+"""The entry points of commands that services add: Typer applications."""
+
+
+class _Group(TyperGroup):
+    """The commands of this package, and those that services add, which are loaded only when they are needed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *(entry.name for entry in entry_points(group=ADDED))]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        for entry in entry_points(group=ADDED, name=cmd_name):
+            command = get_command(entry.load())
+            command.name = cmd_name
+            return command
+        return super().get_command(ctx, cmd_name)
+
 
 app = typer.Typer(
     name="adaptive-care",
     help="Decision support for the physical therapy of buttock pain, over Redis streams.",
+    cls=_Group,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -69,8 +90,6 @@ def _mount() -> None:
             app.add_typer(module.app, name=command)
         else:
             app.command(command)(getattr(module, module_name))
-    for entry in entry_points(group="adaptive_care.commands"):
-        app.add_typer(entry.load(), name=entry.name)
 
 
 def _end(message: str, status: int) -> None:

@@ -34,6 +34,12 @@ def load_setting_classes() -> list[type[BaseSettings]]:
     return [Settings, *(entry.load() for entry in entries)]
 
 
+def load_documents() -> dict[str, str]:
+    """Generated documents that services add: by path within `docs`."""
+    entries = sorted(entry_points(group="adaptive_care.documents"), key=lambda entry: _position(entry.name))
+    return {path: text for entry in entries for path, text in entry.load()().items()}
+
+
 def port_of(names: Sequence[str], first_port: int) -> int:
     """Where the health and metrics of a process with these services are served."""
     if len(names) == 1 and names[0] in ORDER:

@@ -32,9 +32,11 @@ from shared.stream.key import CLOCK, list_key, stream_key, timers_key
 from shared.stream.record import to_ms
 from shared.stream.timer import TimerPromoter
 from tests.integration.test_exactly_once import reported
-from tests.support.example import EPOCH
+from tests.support.example import EPOCH, wire
 from tests.support.four_services import four_services
-from tests.support.running import client_for, command, environment_for, publish, running, settings_for, wait_ready
+from tests.support.notifier_case import escalation
+from tests.support.running import client_for, command, environment_for, publish, read, running, settings_for, wait_ready
+from tests.support.smtp_server import Mailbox, smtp_server
 
 PERIOD_S = 0.2
 LIMIT_S = 1.0
@@ -130,6 +132,33 @@ async def test_the_heart_beats_while_all_is_well_and_says_so_once(redis_url: str
     lines = [line["event"] for line in logs if line["event"].startswith("audit")]
     assert lines[-1] == "audit_passed"
     assert lines.count("audit_passed") == 1
+
+
+async def test_the_heart_beats_over_every_partition(redis_url: str, pulse: Pulse) -> None:
+    """However many there are."""
+    async with care(redis_url, pulse, partitions=3):
+        await pulse.beats(5)
+
+
+async def test_open_escalations_and_refused_mails_are_no_fault_of_the_watch(
+    redis_url: str, pulse: Pulse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has its next step, also one whose every message was given up: the watch has nothing to say about that."""
+    mailbox = Mailbox("550 no such user")
+    monkeypatch.setenv("CARE_MAIL_FROM", "care@clinic.example")
+    async with smtp_server(mailbox) as port:
+        monkeypatch.setenv("CARE_SMTP_URL", f"smtp://127.0.0.1:{port}")
+        async with care(redis_url, pulse, data_dir=tmp_path / "data") as client:
+            for severity in ("emergency", "urgent", "routine"):
+                raised = escalation(escalation_id=severity, severity=severity)
+                raw = wire("care.escalation.raised.v1", raised, subject=severity, event_id=severity, time=now())
+                await publish(client, Stream.ESCALATIONS, raw)
+            async with asyncio.timeout(20):
+                while len(await read(client, Stream.DEAD_LETTERS)) < 2:  # noqa: ASYNC110  # Redis tells nobody
+                    await asyncio.sleep(0.1)
+            assert await client.zcard(list_key(0, "notifier", "open")) == 3
+            await asyncio.sleep(2 * LIMIT_S)
+            await pulse.beats(5)
 
 
 async def test_a_stopped_promoter_stops_the_heart(

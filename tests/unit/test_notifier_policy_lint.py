@@ -164,13 +164,6 @@ def test_a_digest_outside_working_hours_is_named() -> None:
     assert problem.startswith("warning: policies.default.routine.digest: is told outside working hours")
 
 
-def test_the_schema_of_policy_files_is_current() -> None:
-    """What an editor checks is what is checked at start."""
-    path = ROOT / "docs/schema/policy-file.json"
-    command = "python -m services.notifier.policy_schema > docs/schema/policy-file.json"
-    assert path.read_text(encoding="utf-8") == policy_schema(), f"{path} is stale: run {command}"
-
-
 @pytest.mark.parametrize("partial", [False, True])
 def test_the_shipped_policies_fit_the_schema(partial: bool) -> None:
     """Whole, or a clinic's part of it; a typing error in a key does not."""

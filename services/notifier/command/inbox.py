@@ -1,5 +1,6 @@
 """`alerts list`: what is open, the gravest first, and when its next step is."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -7,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.notifier.command.office import Case, Office, as_json, work
-from services.notifier.command.wording import moment, severity, span, step, when
+from services.notifier.command.wording import moment, severity, shortened, span, step, when
 from services.notifier.domain.index import CLOSED, OPEN
 from services.notifier.domain.ladder import PlannedStep, is_unanswered, plan
 from services.notifier.domain.state import Answer
@@ -36,7 +37,10 @@ def list_(
     if not cases:
         typer.echo("no escalation was resolved yet" if closed else "no escalation is open")
         return
-    console().print(_closed_table(cases) if closed else _open_table(office, cases))
+    to = console()
+    ids = [case.alarm.escalation_id for case in cases]
+    names = shortened(ids) if to.is_terminal else {one: one for one in ids}
+    to.print(_closed_table(cases, names) if closed else _open_table(office, cases, names))
     if total > len(cases):
         typer.echo(f"{total - len(cases)} more; see --limit")
 
@@ -51,15 +55,15 @@ def seen_by(case: Case) -> Answer | None:
     return case.alarm.answers[-1] if case.alarm.answers and not is_unanswered(case.alarm) else None
 
 
-def _open_table(office: Office, cases: list[Case]) -> Table:
+def _open_table(office: Office, cases: list[Case], names: Mapping[str, str]) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("severity", "escalation", "patient", "reason", "open for", "answer by", "next step", "seen by"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in ("severity", "escalation"))
     for case in cases:
         alarm, answer, following = case.alarm, seen_by(case), next_step(office, case)
         table.add_row(
             severity(alarm.severity),
-            escape(alarm.escalation_id),
+            escape(names[alarm.escalation_id]),
             escape(case.patient_id),
             alarm.reason.replace("_", " "),
             span(office.now - alarm.severe_since) if alarm.severe_since else "",
@@ -70,15 +74,15 @@ def _open_table(office: Office, cases: list[Case]) -> Table:
     return table
 
 
-def _closed_table(cases: list[Case]) -> Table:
+def _closed_table(cases: list[Case], names: Mapping[str, str]) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("severity", "escalation", "patient", "reason", "resolved", "how"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in ("severity", "escalation"))
     for case in cases:
         alarm = case.alarm
         table.add_row(
             severity(alarm.severity),
-            escape(alarm.escalation_id),
+            escape(names[alarm.escalation_id]),
             escape(case.patient_id),
             alarm.reason.replace("_", " "),
             moment(alarm.resolved_at),

@@ -16,7 +16,7 @@ from services.notifier.domain.state import Alarm, NotifierState
 from services.notifier.policy_file import load_policies
 from services.notifier.settings import NotifierSettings
 from shared.cli.connection import connect
-from shared.settings import Settings, read_settings
+from shared.settings import SettingError, Settings, read_settings
 from shared.stream.clock import make_clock
 from shared.stream.desk import Desk, Listed
 
@@ -29,6 +29,10 @@ CLOCK_WITHIN_S = 2.0
 
 class AlertError(Exception):
     """A command cannot do what it was asked for. The message is one line."""
+
+
+class ArgumentError(SettingError):
+    """An argument cannot be used: wrong usage, as a wrong setting is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +83,10 @@ class Office:
         return found
 
     def recipient(self, name: str) -> str:
-        """Raises AlertError where the policies know nobody of that name."""
+        """Raises ArgumentError where the policies know nobody of that name."""
         if name not in self.policies.recipients:
             known = ", ".join(self.policies.recipients) or "nobody"
-            raise AlertError(f"the policies name no recipient {name!r}; they know {known}")
+            raise ArgumentError(f"the policies name no recipient {name!r}; they know {known}")
         return name
 
 

@@ -13,14 +13,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.notifier.channels.channel import Message
+from services.notifier.channels.registry import make_channels
 from services.notifier.command.inbox import planned
-from services.notifier.command.office import AlertError, Case, Office, as_json, work
+from services.notifier.command.office import AlertError, ArgumentError, Case, Office, as_json, work
 from services.notifier.command.story import Id
 from services.notifier.command.wording import step
 from services.notifier.composition import Composition
 from services.notifier.domain.index import DIGEST
 from services.notifier.domain.ladder import PlannedStep, climb, find_alarm, is_open, plan, policy_of, rest
 from services.notifier.domain.ledger import drain
+from services.notifier.domain.rota import next_digest
 from services.notifier.domain.state import Delivery
 from services.notifier.page.access import link_for
 from services.notifier.page.config import page_config
@@ -42,6 +44,8 @@ class Preview:
     message: Message
     steps: tuple[PlannedStep, ...]
     zone: ZoneInfo
+    is_set_up: bool
+    """The channel is; else the log stands in."""
 
 
 def preview(
@@ -56,7 +60,7 @@ def preview(
 
     Without --as it is whoever is told next. Nothing is sent, and nothing changes.
     """
-    found = work(lambda office: _preview(office, id, as_, _instant(at, office.now)))
+    found = work(lambda office: _preview(office, id, as_, instant_of(at, office.now)))
     if json:
         message = found.message
         typer.echo(
@@ -92,14 +96,15 @@ async def _preview(office: Office, wanted: str, who: str | None, at: datetime) -
         about=case.alarm.about,
         kind="escalation" if ladder.digest is None else "digest",
         channel=channels[0],
-        due_at=at,
+        due_at=at if ladder.digest is None else next_digest(at, ladder.digest.at, policy.working_hours),
         recipient=recipient,
         escalation_id=case.alarm.escalation_id,
         urgent=case.alarm.severity == "emergency",
     )
-    message = await _message(office, case, delivery, at)
+    message = await _message(office, case, delivery, delivery.due_at)
     zone = ZoneInfo(policy.working_hours.timezone)
-    return Preview(recipient, channels[0], at, message, steps, zone)
+    is_set_up = channels[0] in make_channels(office.own)
+    return Preview(recipient, channels[0], delivery.due_at, message, steps, zone, is_set_up)
 
 
 async def _message(office: Office, case: Case, delivery: Delivery, at: datetime) -> Message:
@@ -128,36 +133,38 @@ def _then(office: Office, case: Case, at: datetime) -> Case:
         state, _entries = drain(rest(office.policies, climb(office.policies, state, alarm, due, due), due))
         alarm = find_alarm(state, alarm.escalation_id) or alarm
         state = replace(state, outbox=())
-    raise AlertError("that is too far ahead; choose an earlier --at")
+    raise ArgumentError("--at is too far ahead: so many steps are not planned")
 
 
-def _instant(text: str | None, now: datetime) -> datetime:
+def instant_of(text: str | None, now: datetime) -> datetime:
     if text is None:
         return now
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
-        raise AlertError(f"--at {text!r} is no instant such as 2026-03-02T09:00:00Z") from None
+        raise ArgumentError(f"--at {text!r} is no instant such as 2026-03-02T09:00:00Z") from None
     if instant.tzinfo is None:
-        raise AlertError(f"--at {text!r} needs an offset, such as 2026-03-02T09:00:00Z")
+        raise ArgumentError(f"--at {text!r} needs an offset, such as 2026-03-02T09:00:00Z")
     if instant < now:
-        raise AlertError(f"--at {text!r} is over")
+        raise ArgumentError(f"--at {text!r} is over")
     return instant
 
 
 def _print(to: Console, found: Preview) -> None:
     local = found.at.astimezone(found.zone)
-    typer.echo(f"To:      {found.recipient} by {found.channel}")
+    instead = "" if found.is_set_up else f"; {found.channel} is not set up, so that the log stands in"
+    typer.echo(f"To:      {found.recipient} by {found.channel}{instead}")
     typer.echo(f"At:      {local:%a %Y-%m-%d %H:%M} {found.zone.key}")
     typer.echo(f"Subject: {found.message.subject}\n")
     typer.echo(found.message.text.rstrip())
     table = Table(box=None, pad_edge=False, title="\nIf nobody answers", title_justify="left", title_style="")
-    for column in (f"at ({found.zone.key})", "step", "who", "by", "note"):
+    for column in (f"at ({found.zone.key})", "step", "who", "note"):
         table.add_column(column, overflow="fold")
     for one in found.steps:
         at = f"{one.at.astimezone(found.zone):%a %Y-%m-%d %H:%M}"
-        who = (", ".join(one.recipients), ", ".join(one.channels), one.note)
-        table.add_row(at, step(one.step), *(escape(text) for text in who))
+        pairs = zip(one.recipients, one.channels, strict=True)
+        who = ", ".join(f"{name} by {channel}" for name, channel in pairs)
+        table.add_row(at, step(one.step), escape(who), escape(one.note))
     to.print(table)
     if not any(found.recipient in one.recipients for one in found.steps):
         typer.echo(f"{found.recipient} is not told in the next {len(found.steps)} steps")

@@ -83,7 +83,7 @@ def _print(to: Console, found: AlertStatistics, days: int) -> None:
 
 
 def _span(seconds: float | None) -> str:
-    return "" if seconds is None else span(seconds)
+    return "–" if seconds is None else span(seconds)
 
 
 def _share(value: float) -> str:

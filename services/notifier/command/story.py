@@ -106,7 +106,9 @@ def _story(case: Case, dossier: Dossier) -> Story:
         values=tuple(Value(fact.label, fact.value) for fact in dossier.facts),
         completeness=_completeness(case.state, dossier),
         options=tuple(Option(one.label, one.evidence_grade, one.references) for one in dossier.choices),
-        next_steps=tuple(NextStep(one.at, one.recipients, one.channels, one.note) for one in dossier.next_steps),
+        next_steps=tuple(
+            NextStep(one.at, one.recipients, tuple(dict.fromkeys(one.channels)), one.note) for one in dossier.next_steps
+        ),
     )
 
 
@@ -129,7 +131,8 @@ def _print(to: Console, case: Case, dossier: Dossier, broken: str) -> None:
     typer.echo(sbar_text(_story(case, dossier)).rstrip())
     answer = seen_by(case)
     if not is_open(case.alarm):
-        typer.echo(f"\nResolved {moment(case.alarm.resolved_at)} UTC: {case.alarm.resolution.replace('_', ' ')}")
+        how = dossier.resolution or case.alarm.resolution.replace("_", " ")
+        typer.echo(f"\nResolved {moment(case.alarm.resolved_at)} UTC: {how}")
     elif answer is not None:
         typer.echo(f"\nSeen by {answer.by} at {moment(answer.at)} UTC: {answer.intent}")
     table = Table(box=None, pad_edge=False, title="\nLedger (UTC)", title_justify="left", title_style="")

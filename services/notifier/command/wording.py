@@ -1,5 +1,6 @@
 """Spans and instants in few words, and how grave a thing is in colour."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from rich.text import Text
@@ -7,6 +8,7 @@ from rich.text import Text
 from services.notifier.domain.state import LAST_RESORT
 from shared.event.vocabulary import Urgency
 
+SHORT_ID = 8
 COLOUR: dict[Urgency, str] = {"emergency": "bold red", "urgent": "yellow", "routine": "cyan"}
 
 
@@ -15,17 +17,33 @@ def severity(value: Urgency) -> Text:
     return Text(value, COLOUR[value])
 
 
+def shortened(ids: Sequence[str]) -> dict[str, str]:
+    """Each id's shortest beginning, of 8 characters or more, that no other of them has."""
+    ordered = sorted(set(ids))
+    found = {}
+    for place, one in enumerate(ordered):
+        neighbours = ordered[max(0, place - 1) : place] + ordered[place + 1 : place + 2]
+        length = SHORT_ID
+        while length < len(one) and any(other.startswith(one[:length]) for other in neighbours):
+            length += 1
+        found[one] = one[:length]
+    return found
+
+
 def span(length: timedelta | float) -> str:
     """`4 min`, `3 h 20 min`, `2 d 4 h`: two units at most."""
-    seconds = length.total_seconds() if isinstance(length, timedelta) else length
-    minutes = round(abs(seconds) / 60)
-    if minutes < 1:
-        return f"{abs(seconds):.0f} s"
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    parts = [(days, "d"), (hours, "h"), (minutes, "min")]
-    told = [f"{count} {unit}" for count, unit in parts if count]
-    return " ".join(told[:2]) if days == 0 else " ".join(f"{count} {unit}" for count, unit in parts[:2] if count)
+    seconds = abs(length.total_seconds() if isinstance(length, timedelta) else length)
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 24 * 60:
+        return _pair(minutes // 60, "h", minutes % 60, "min")
+    hours = round(seconds / 3600)
+    return _pair(hours // 24, "d", hours % 24, "h")
+
+
+def _pair(large: int, large_unit: str, small: int, small_unit: str) -> str:
+    return " ".join(f"{count} {unit}" for count, unit in ((large, large_unit), (small, small_unit)) if count)
 
 
 def moment(instant: datetime | None) -> str:
