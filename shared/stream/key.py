@@ -17,8 +17,6 @@ CLOCK_HANDLED = "care:clock:handled"
 PARTITIONS = "care:partitions"
 """How many partitions this Redis holds; written once."""
 
-PRESENT = "care:present"
-"""Beginning of the keys by which a service says that a replica of it reads."""
 
 DATA_FIELD = b"__data__"
 """The one field of an entry."""
@@ -111,12 +109,12 @@ def register_key(partition: int, service: str) -> str:
 
 def present_key(service: str) -> str:
     """That a replica of the service reads its streams; how fresh the word is tells its time to live."""
-    return f"{PRESENT}:{service}"
+    return f"care:{{0}}:present:{service}"
 
 
 def joint_key(service: str, name: str) -> str:
     """Whether something that one does for many patients is begun or done."""
-    return f"care:{service}:joint:{name}"
+    return f"care:{{0}}:{service}:joint:{name}"
 
 
 def prescriptions_key(partition: int, patient: str) -> str:

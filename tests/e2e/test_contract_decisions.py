@@ -49,6 +49,7 @@ def is_silent(care: System, patient: str) -> None:
 def test_acknowledge_stops_the_repeats_and_leaves_it_open(care: System) -> None:
     """Someone has seen it: no further message, but the escalation waits for a decision."""
     patient, escalation = flagged(care, ROUTINE)
+    care.until(care.now + 4 * DAY, step=DAY)  # what is routine waits for the digest of a working day
     told = decision(patient, care.now + HOUR, "acknowledge", escalation_id=escalation, rationale=None)
     del told["data"]["rationale"]
     care.tell(told)

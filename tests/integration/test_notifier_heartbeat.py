@@ -130,5 +130,5 @@ async def test_the_command_as_it_is_shipped_gives_its_first_sign_soon_after_the_
                 await asyncio.sleep(0.1)
         _, metrics = await http_get(int(environment["CARE_HTTP_PORT"]), "/metrics")
         assert b'care_audit_passed{service="notifier"} 1.0' in metrics
-        assert await client.pttl("care:present:planner") > 0
+        assert await client.pttl("care:{0}:present:planner") > 0
     assert '"event": "audit_passed"' in (tmp_path / "log").read_text()

@@ -228,7 +228,7 @@ def test_an_unanswered_escalation_never_falls_silent() -> None:
     last = [(at, delivery) for at, delivery in case.attempted if delivery.step == LAST_RESORT]
     assert {delivery.recipient for _, delivery in last} == {"lead_clinician"}
     assert last[0][0] == EPOCH + 4 * HOUR
-    assert {later - earlier for (earlier, _), (later, _) in pairwise(last)} == {HOUR}
+    assert {later - earlier for (earlier, _), (later, _) in pairwise(last)} == {4 * HOUR}
     assert last[-1][0] == EPOCH + timedelta(days=10)
 
 
