@@ -9,12 +9,8 @@ between an Apprise URL and the clinic's own machines. So it is for recipients of
 import asyncio
 import logging
 
-import apprise
-
 from services.notifier.channels.channel import Message, PassingError, Receipt, RefusedError, UncertainError
 from services.notifier.channels.lane import Threads
-
-_KINDS = {"emergency": apprise.NotifyType.FAILURE, "urgent": apprise.NotifyType.WARNING}
 
 
 class AppriseChannel:
@@ -43,13 +39,16 @@ class AppriseChannel:
 
 def _notify(message: Message, address: str) -> Receipt:
     """In a thread, since it waits; also the first look at an address, which loads all that Apprise knows."""
+    import apprise  # here, since it loads as much as all the rest of the service together
+
+    kinds = {"emergency": apprise.NotifyType.FAILURE, "urgent": apprise.NotifyType.WARNING}
     service = apprise.Apprise()
     if not service.add(address) or len(service) != 1:
         raise RefusedError("the address is no Apprise URL", address_is_dead=True)
     taken = service.notify(
         title=message.subject,
         body=message.short or message.subject,
-        notify_type=_KINDS.get(message.severity, apprise.NotifyType.INFO),
+        notify_type=kinds.get(message.severity, apprise.NotifyType.INFO),
         body_format=apprise.NotifyFormat.TEXT,
     )
     if not taken:

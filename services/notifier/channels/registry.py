@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from importlib.util import find_spec
 
+from services.notifier.channels.apprise_channel import AppriseChannel
 from services.notifier.channels.channel import Channel
 from services.notifier.channels.guard import parse_allowed
 from services.notifier.channels.log import LogChannel
@@ -29,8 +30,6 @@ def make_channels(settings: NotifierSettings, timeout_s: float = TIMEOUT_S) -> d
         keys = parse_webhook_secrets(settings.webhook_secrets)
         channels.append(WebhookChannel(keys, parse_allowed(settings.webhook_allow), timeout_s))
     if find_spec("apprise") is not None:
-        from services.notifier.channels.apprise_channel import AppriseChannel
-
         channels.append(AppriseChannel(timeout_s))
     return {channel.name: channel for channel in channels}
 
