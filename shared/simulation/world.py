@@ -4,6 +4,7 @@
 0 to 10 scale, loads in capacities of the mean patient at the start.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from random import Random
@@ -16,6 +17,7 @@ from shared.event.vocabulary import ExerciseId
 from shared.protocol.exercise import ExerciseKind
 from shared.protocol.source import EvidenceId, Record, Sourced
 from shared.simulation.course import Archetype
+from shared.simulation.latent import Model
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -150,6 +152,8 @@ class Arm(Sourced):
     adherence: Share
     rpe_by_week: Annotated[tuple[float, ...], Field(min_length=1)]
     """Effort asked for in each week; the last one stays."""
+    rpe_by_model: Mapping[Model, tuple[float, ...]] = Field(default_factory=dict)
+    """The same where no row tells the effort, so that it was fitted in each latent model by itself."""
     injection: bool = False
     lost: Share = 0
     """Lost to follow-up, whoever they are."""
