@@ -1,7 +1,8 @@
 """What a service's own pages, watchers and commands see of Redis beyond one patient's step.
 
-They read records, lists, ledgers and the state of the consumer groups, and they write nothing but events of the
-contract to their streams: whatever shall change does so in the step that reads the event.
+They read records, lists, ledgers and the state of the consumer groups. Of patients they write nothing but events of
+the contract to their streams: whatever shall change does so in the step that reads the event. Beside that they may
+say that something done for many is begun or done, and take an entry off the register.
 """
 
 import json
