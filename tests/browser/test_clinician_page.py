@@ -11,6 +11,7 @@ from axe_core_python.selenium import Axe
 from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.wait import WebDriverWait
 
 from services.notifier.page.password import hash_password
@@ -31,6 +32,13 @@ PASSWORD = "correct horse battery"
 
 def find(browser: Chrome, selector: str) -> WebElement:
     return browser.find_element(By.CSS_SELECTOR, selector)
+
+
+def follow(browser: Chrome, act: Callable[[], None]) -> None:
+    """What is done leads to another page: waits for it, which on a busy machine takes its time."""
+    before = browser.find_element(By.TAG_NAME, "html")
+    act()
+    WebDriverWait(browser, 20).until(staleness_of(before))
 
 
 def text(browser: Chrome) -> str:
@@ -68,7 +76,7 @@ def test_a_clinician_opens_the_link_reads_acknowledges_and_decides(
     ):
         assert words in text(browser), words
     picture(browser, screenshots / "escalation-desktop.png")
-    find(browser, ".now button").click()
+    follow(browser, find(browser, ".now button").click)
     assert "Recorded: Acknowledge." in find(browser, ".notice").text
     assert "Acknowledged" in find(browser, ".head").text
     hold = find(browser, "#hold")
@@ -76,7 +84,7 @@ def test_a_clinician_opens_the_link_reads_acknowledges_and_decides(
     hold.find_element(By.TAG_NAME, "summary").click()
     hold.find_element(By.TAG_NAME, "textarea").send_keys("Rest for a week, then lighter.\nI have called.")
     hold.find_element(By.CSS_SELECTOR, "input[value=yes]").click()
-    hold.find_element(By.TAG_NAME, "button").click()
+    follow(browser, hold.find_element(By.TAG_NAME, "button").click)
     assert "Recorded: Hold the program." in find(browser, ".notice").text
     picture(browser, screenshots / "escalation-decided.png")
     _, first, second = clinic.events(Stream.DECISIONS)
@@ -99,7 +107,7 @@ def test_errors_stand_at_their_fields_and_nothing_typed_is_lost(
     form.find_element(By.TAG_NAME, "summary").click()
     form.find_element(By.ID, "modify-load_percent").send_keys("900")
     form.find_element(By.ID, "modify-rationale").send_keys("Less load.")
-    form.find_element(By.TAG_NAME, "button").click()
+    follow(browser, form.find_element(By.TAG_NAME, "button").click)
     assert browser.title.startswith("Error: ")
     link = find(browser, ".summary a")
     assert "from 10 to 150" in link.text
@@ -112,7 +120,7 @@ def test_errors_stand_at_their_fields_and_nothing_typed_is_lost(
     assert field.get_attribute("aria-invalid") == "true"
     assert "modify-load_percent-error" in (field.get_attribute("aria-describedby") or "")
     field.clear()
-    field.send_keys("80", Keys.ENTER)
+    follow(browser, lambda: field.send_keys("80", Keys.ENTER))
     assert "Recorded: Change the program." in find(browser, ".notice").text
     assert clinic.events(Stream.DECISIONS)[-1]["data"]["changes"]["load_factor"] == 0.8
 
@@ -127,10 +135,10 @@ def test_what_has_become_worse_is_looked_at_again(browser: Chrome, open_clinic: 
         Stream.ESCALATIONS, wire("care.escalation.raised.v1", worse, subject=PATIENT, event_id="w", time=now)
     )
     clinic.wait_handled(Stream.ESCALATIONS)
-    find(browser, ".now button").click()
+    follow(browser, find(browser, ".now button").click)
     assert "it is emergency now" in find(browser, ".summary").text
     assert len(clinic.events(Stream.DECISIONS)) == 1
-    find(browser, ".now button").click()
+    follow(browser, find(browser, ".now button").click)
     assert "Recorded: Acknowledge." in find(browser, ".notice").text
 
 
@@ -167,7 +175,7 @@ def test_everything_can_be_done_by_keyboard(browser: Chrome, open_clinic: OpenCl
     assert focused().get_attribute("name") == "useful"
     press(Keys.TAB)
     assert (focused().tag_name, focused().text) == ("button", "Refer")
-    press(Keys.ENTER)
+    follow(browser, lambda: press(Keys.ENTER))
     assert "Recorded: Refer." in find(browser, ".notice").text
     assert clinic.events(Stream.DECISIONS)[-1]["data"]["decision"] == "refer"
 
@@ -203,7 +211,7 @@ def test_on_a_phone_the_way_is_the_same(browser: Chrome, open_clinic: OpenClinic
     clinic = open_clinic()
     screen(browser, PHONE)
     browser.get(clinic.link())
-    find(browser, ".now button").click()
+    follow(browser, find(browser, ".now button").click)
     assert "Recorded: Acknowledge." in find(browser, ".notice").text
     assert clinic.events(Stream.DECISIONS)[-1]["data"]["decision"] == "acknowledge"
 
@@ -214,10 +222,10 @@ def test_the_inbox_leads_to_every_alert_and_back(browser: Chrome, open_clinic: O
     browser.get(clinic.inbox_link())
     assert "Urgent" in find(browser, ".inbox").text
     find(browser, "#severity option[value=emergency]").click()
-    find(browser, ".filters button").click()
+    follow(browser, find(browser, ".filters button").click)
     assert "Nothing here." in text(browser)
-    find(browser, "nav a").click()
-    find(browser, ".inbox h2 a").click()
+    follow(browser, find(browser, "nav a").click)
+    follow(browser, find(browser, ".inbox h2 a").click)
     assert "What happened" in text(browser)
 
 
@@ -230,12 +238,12 @@ def test_one_logs_in_and_out(browser: Chrome, open_clinic: OpenClinic, tmp_path:
     assert browser.title.startswith("Log in")
     picture(browser, screenshots / "login.png")
     find(browser, "#name").send_keys("on_call")
-    find(browser, "#password").send_keys("wrong", Keys.ENTER)
+    follow(browser, lambda: find(browser, "#password").send_keys("wrong", Keys.ENTER))
     assert "Name and password do not fit together." in find(browser, ".summary").text
     assert find(browser, "#name").get_attribute("value") == "on_call"
-    find(browser, "#password").send_keys(PASSWORD, Keys.ENTER)
+    follow(browser, lambda: find(browser, "#password").send_keys(PASSWORD, Keys.ENTER))
     assert "Pain in sessions has risen" in text(browser)
-    find(browser, ".out button").click()
+    follow(browser, find(browser, ".out button").click)
     assert "You have left" in text(browser)
     browser.get(clinic.link())
     assert browser.title.startswith("Log in")
@@ -282,7 +290,7 @@ def test_no_page_has_a_fault_that_axe_knows(
         for kind in ("modify", "reclassify"):
             browser.get(clinic.link())
             find(browser, f"#{kind} summary").click()
-            find(browser, f"#{kind} button").click()
+            follow(browser, find(browser, f"#{kind} button").click)
             wait_for_title(browser, "Error: ")
             found[f"{kind}-errors-{width}"] = axe_problems(browser)
             picture(browser, screenshots / f"{kind}-errors-{name}-{width}.png")
@@ -293,7 +301,7 @@ def test_no_page_has_a_fault_that_axe_knows(
         browser.get(f"{clinic.url}/login")
         found[f"login-{width}"] = axe_problems(browser)
         find(browser, "#name").send_keys("on_call")
-        find(browser, "#password").send_keys("wrong", Keys.ENTER)
+        follow(browser, lambda: find(browser, "#password").send_keys("wrong", Keys.ENTER))
         wait_for_title(browser, "Error: ")
         found[f"login-error-{width}"] = axe_problems(browser)
         picture(browser, screenshots / f"login-error-{name}-{width}.png")
