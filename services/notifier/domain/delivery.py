@@ -78,10 +78,8 @@ def begin(policies: Policies, state: NotifierState, delivery: Delivery, timer: T
     if delivery.begun:
         delivery = replace(delivery, begun=False, unknown=delivery.unknown + 1)
         state = _noted(state, delivery, "uncertain", now, cause="the attempt was cut off")
-        if ladder.is_answered_for(state, delivery):
-            draft = _failed(delivery, timer, "uncertain: the attempt was cut off")
-            return Step(_without(state, delivery), (draft,), rule="answered")
-        if not is_for_clinician(delivery) or delivery.unknown >= MAX_UNKNOWN:
+        is_answered = ladder.is_answered_for(state, delivery)
+        if not is_for_clinician(delivery) or delivery.unknown >= MAX_UNKNOWN or is_answered:
             return _give_up(policies, state, delivery, timer, now, "uncertain: the attempt was cut off")
     if not is_for_clinician(delivery) and (until := wait_until(policies.reminder, state, delivery, now)):
         return Step(_with(state, replace(delivery, due_at=_later(until, timer))), rule="quiet_hours")
@@ -165,7 +163,7 @@ def _retry(
 def _next_channel(
     policies: Policies, state: NotifierState, delivery: Delivery, timer: TimerFired, now: datetime, cause: str
 ) -> Step:
-    if not delivery.channels:
+    if not delivery.channels or ladder.is_answered_for(state, delivery):
         return _give_up(policies, state, delivery, timer, now, cause)
     first, *rest = delivery.channels
     other = replace(
@@ -177,9 +175,12 @@ def _next_channel(
 def _give_up(
     policies: Policies, state: NotifierState, delivery: Delivery, timer: TimerFired, now: datetime, cause: str
 ) -> Step:
-    """A clinician's message becomes a dead letter that can be replayed, and its escalation goes on at once."""
+    """A clinician's message becomes a dead letter that can be replayed, and its escalation goes on at once.
+
+    Unless somebody has answered meanwhile: then it is not missed.
+    """
     drafts = (_failed(delivery, timer, cause),)
-    if not is_for_clinician(delivery):
+    if not is_for_clinician(delivery) or ladder.is_answered_for(state, delivery):
         return Step(_without(state, delivery), drafts, rule="failed")
     state = _noted(state, delivery, "dead_lettered", now)
     rejections: tuple[Rejection, ...] = ()
