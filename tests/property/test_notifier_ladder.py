@@ -134,18 +134,29 @@ class Escalations(RuleBasedStateMachine):
             self.case.advance(self.case.now + min(minutes, 240) * MINUTE)
             minutes -= 240
 
+    @rule(which=st.sampled_from(IDS))
+    def reach_the_next_step(self, which: str) -> None:
+        """The next rung, or the end of the acknowledgement."""
+        alarm = self.case.state and ladder.find_alarm(self.case.state, which)
+        if alarm and alarm.next_at and len(self.case.attempted) < 150:
+            self.case.advance(max(self.case.now, alarm.next_at))
+
     @rule(minutes=st.integers(1, 6000))
     def lie_down(self, minutes: int) -> None:
         """An outage."""
         self.case.leap(self.case.now + minutes * MINUTE)
 
-    @rule()
-    def lose_a_worker(self) -> None:
-        """It had claimed a message, and nobody knows what became of it."""
+    @rule(which=st.sampled_from(IDS), is_answered=st.booleans())
+    def lose_a_worker(self, which: str, is_answered: bool) -> None:
+        """It had claimed a message, and nobody knows what became of it; perhaps an answer comes before the next."""
         for name, at in sorted(self.case.timers.items()):
             if "deliver:" in name and at <= self.case.now:
-                self.case.take(TimerFired(f"{name}@{at}", "patient-1", name, at, "correlation"))
-                return
+                self.case.take(_timer(name, at))
+                break
+        if is_answered:
+            self.told += 1
+            self.case.now += SECOND
+            self.case.tell(DECIDED, acknowledge(escalation_id=which, decision_id=f"d-{self.told}"))
 
     @rule(result=st.sampled_from(["sent", "sent", "passing", "refused", "address_dead", "uncertain"]))
     def change_the_world(self, result: Result) -> None:
@@ -243,7 +254,7 @@ def _instant(entry: dict[str, Any], name: str) -> datetime:
 
 
 TestEscalations = Escalations.TestCase
-TestEscalations.settings = depth(usual=30, deep=1500, steps=25)
+TestEscalations.settings = depth(usual=80, deep=2000, steps=30)
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,15 @@ from itertools import pairwise
 from typing import Any
 
 import msgspec
+import pytest
 
 from services.notifier.domain import ledger
-from services.notifier.domain.delivery import DeliveryOutcome
+from services.notifier.domain.delivery import DeliveryOutcome, Result
 from services.notifier.domain.ladder import plan
 from services.notifier.domain.policy import Policies
 from services.notifier.domain.state import LAST_RESORT, Delivery
 from services.notifier.policy_file import load_policies
+from shared.decision import Origin, Performed, TimerFired
 from shared.event.escalation import EscalationAcknowledged
 from shared.event.notification import NotificationDelivered, NotificationFailed
 from tests.support.example import EPOCH
@@ -508,6 +510,24 @@ def test_a_mail_server_that_refuses_everybody_ends_at_the_last_resort_within_sec
     assert (LAST_RESORT, "lead_clinician") in told
     assert len(set(told)) == 4
     assert case.attempted[-1][0] < EPOCH + 10 * timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("result", ["refused", "address_dead", "uncertain", "passing"])
+def test_what_fails_after_the_answer_goes_no_further(result: Result) -> None:
+    """No other channel, no second try, no dead letter: the clinician has seen it while the mail was on its way."""
+    people = {"on_call": {"mail": "a@b.example", "webhook": "https://pager.example"}, "lead_clinician": {}}
+    case = NotifierCase(policies(emergency=chain(["on_call"], channels=("mail", "webhook")), recipients=people))
+    emergency(case)
+    ((name, at),) = ((name, at) for name, at in case.timers.items() if "deliver:" in name)
+    timer = TimerFired("t", "patient-1", name, at, "correlation", Origin("timers", "0-1", b""))
+    assert case.take(timer).effect
+    case.tell(DECIDED, acknowledge())
+    decision = case.take(Performed(timer, DeliveryOutcome("mail", result, "550", address_hash="hash")))
+    assert decision.state is not None
+    assert [d.kind for d in decision.state.outbox if d.kind != "notice"] == []
+    assert not decision.rejections
+    assert not noted(case, "dead_lettered")
+    assert len(noted(case, "planned")) == 1
 
 
 def test_the_plan_says_who_is_told_when_if_nobody_answers() -> None:
