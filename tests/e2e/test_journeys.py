@@ -65,10 +65,10 @@ async def step_through(client: Redis, raws: Sequence[bytes], until: datetime) ->
         just_before = time_of(raw) - timedelta(milliseconds=1)
         if just_before > now:
             now = just_before
-            await move_clock(client, now, NAMES)
+            await move_clock(client, now, NAMES, timeout_s=20)
         stream = PAYLOAD_BY_TYPE[json.loads(raw)["type"]].stream
         await client.xadd(stream_key(0, stream), {"__data__": raw})
-    await move_clock(client, until, NAMES)
+    await move_clock(client, until, NAMES, timeout_s=20)
 
 
 @contextlib.asynccontextmanager

@@ -223,15 +223,15 @@ def test_an_outage_is_not_made_up_for_with_a_heap_of_repeats() -> None:
 
 
 def test_an_unanswered_escalation_never_falls_silent() -> None:
-    """After the chain and its repeats the last resort is told every hour, for as long as nobody answers."""
+    """After the chain and its repeats the last resort is told every day, for as long as nobody answers."""
     case = NotifierCase()
     case.tell(RAISED, escalation(severity="emergency", reason="red_flag"))
     case.advance(EPOCH + timedelta(days=10))
     last = [(at, delivery) for at, delivery in case.attempted if delivery.step == LAST_RESORT]
     assert {delivery.recipient for _, delivery in last} == {"lead_clinician"}
     assert last[0][0] == EPOCH + 4 * HOUR
-    assert {later - earlier for (earlier, _), (later, _) in pairwise(last)} == {4 * HOUR}
-    assert last[-1][0] == EPOCH + timedelta(days=10)
+    assert {later - earlier for (earlier, _), (later, _) in pairwise(last)} == {24 * HOUR}
+    assert last[-1][0] == EPOCH + timedelta(days=9) + 4 * HOUR
 
 
 def test_a_message_is_tried_again_with_growing_pauses_until_it_is_delivered() -> None:
