@@ -53,7 +53,6 @@ class Dispatch:
         self._mail_from = mail_from
         self._composition = composition
         self._now = now
-        self._digest = composition.digest
         self._joining = asyncio.Lock()
 
     async def start_up(self) -> None:
@@ -138,8 +137,9 @@ class Dispatch:
             waiting = [(item.subject, states[item.subject], item.item) for item in listed if item.subject in states]
             if joint.stands == "done":  # planned while the digest went out
                 waiting = [item for item in waiting if item[2] == delivery.escalation_id]
-                return await _send(channel, self._digest(delivery, delivery.notification_id, waiting, now), address)
-            outcome = await _send(channel, self._digest(delivery, name, waiting, now), address)
+                message = self._composition.digest(delivery, delivery.notification_id, waiting, now)
+                return await _send(channel, message, address)
+            outcome = await _send(channel, self._composition.digest(delivery, name, waiting, now), address)
             told = [escalation_id for _, _, escalation_id in waiting] if outcome.result == "sent" else []
             await desk.end_joint(name, told, JOINT_KNOWN_S)
             return outcome

@@ -105,7 +105,8 @@ class Commit:
                 if _is_moved(before.get(name), timer)
             ],
             "cancelled": [f"{subject}|{name}" for name in before if name not in after],
-            "ledger": keys(ledger_key(self.partition, self.service, subject)),
+            # Named only where it is touched: most steps have neither, and each key is sent with every step.
+            "ledger": keys(ledger_key(self.partition, self.service, subject)) if change.ledger or change.erased else 0,
             "entries": [entry.decode() for entry in change.ledger],
             "listed": [
                 (keys(list_key(self.partition, self.service, name)), f"{subject}|{item}", str(at_ms))
@@ -119,7 +120,7 @@ class Commit:
                 for item in items
                 if item not in record.lists.get(name, {})
             ],
-            "register": keys(register_key(self.partition, self.service)),
+            "register": keys(register_key(self.partition, self.service)) if change.register else 0,
             "facts": list(change.register.items()),
             "acks": change.acks,
             "letters": [(entry_id, body.decode()) for entry_id, body in change.letters],
