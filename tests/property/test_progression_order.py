@@ -1,7 +1,7 @@
 """Whatever the order of arrival, care ends where it ends in order of time."""
 
 import random
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -14,13 +14,15 @@ from tests.support.progression import Care, at, checkin, decided, performed, pla
 
 DAYS = 12
 END = at(DAYS + 1.5)
+LONG_DAYS = 70
+"""Five late windows: checkpoints are taken, become the base and are left behind."""
 
 
 SEEDS = st.integers(0, 100_000)
 
 
-def live(seed: int) -> tuple[list[Arrival], Care]:
-    """Two weeks of care as they happened, with the decisions that a clinician took on what was raised."""
+def live(seed: int, days: int = DAYS) -> tuple[list[Arrival], Care]:
+    """Weeks of care as they happened, with the decisions that a clinician took on what was raised."""
     chance = random.Random(seed)  # noqa: S311  # no secret depends on it
     care = Care()
     events = [planned()]
@@ -33,7 +35,7 @@ def live(seed: int) -> tuple[list[Arrival], Care]:
         care.feed(event)
         events.append(event)
 
-    for day in range(0, DAYS, 2):
+    for day in range(0, days, 2):
         happen(
             session(
                 at(day + 0.1),
@@ -58,7 +60,7 @@ def live(seed: int) -> tuple[list[Arrival], Care]:
                         decision_id=f"decision-{day}-{one.reason}",
                     )
                 )
-    care.pass_time(END)
+    care.pass_time(at(days + 1.5))
     return events, care
 
 
@@ -90,6 +92,31 @@ def test_any_order_of_arrival_ends_the_same(history: int, order: int) -> None:
     assert care.state.window == in_order.state.window
     assert care.prescription == in_order.prescription
     assert care.state.waiting == ()
+
+
+def delayed(events: list[Arrival], seed: int) -> list[Arrival]:
+    """The same events, most of them on time and some up to 13 days behind the newest."""
+    chance = random.Random(seed)  # noqa: S311
+    delay = [timedelta(days=chance.choice([0, 0, 0, 0, 0.5, 3, 13])) for _ in events]
+    order = sorted(range(len(events)), key=lambda n: (events[n].time + delay[n], n))
+    return [events[n] for n in order]
+
+
+@settings(max_examples=12, deadline=None)
+@given(SEEDS, SEEDS)
+def test_long_care_with_late_reports_ends_the_same(history: int, order: int) -> None:
+    """Months of care in which reports come up to 13 days late end as if all had come in time."""
+    events, in_order = live(history, LONG_DAYS)
+    care = retell(delayed(events, order), at(LONG_DAYS + 1.5))
+    assert care.state is not None
+    assert in_order.state is not None
+    assert care.state.head == in_order.state.head
+    assert care.prescription == in_order.prescription
+    cutoff = care.state.cutoff
+    assert cutoff is not None
+    assert [f for f in care.state.window if f.time >= cutoff] == [f for f in in_order.state.window if f.time >= cutoff]
+    assert all(state.checkpoints[0].at <= cutoff for state in (care.state, in_order.state))
+    assert all(fact.time >= care.state.checkpoints[0].at for fact in care.state.window)
 
 
 @settings(max_examples=15, deadline=None)

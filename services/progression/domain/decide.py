@@ -368,7 +368,8 @@ def _is_left(state: State, fact: SessionFact) -> bool:
 def _is_known(state: State, program_id: str | None) -> bool:
     return program_id is not None and (
         program_id in state.ended_ids
-        or program_id in (state.base.program_id, state.head.program_id)
+        or program_id == state.head.program_id
+        or any(one.program_id == program_id for one in state.checkpoints)
         or any(book.program_id == program_id for book in state.books)
     )
 

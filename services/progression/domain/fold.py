@@ -4,9 +4,9 @@ Folding to an instant and then further is the same as folding there at once, so 
 facts commute. Input comes before the clock: a timer that is due at the very instant of a fact runs after it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -14,16 +14,21 @@ from services.progression.domain.envelope import hold_back
 from services.progression.domain.fact import CheckinFact, DecisionFact, Fact, FlagFact, ProgramFact, SessionFact, order
 from services.progression.domain.review import assessment_now, turn_at
 from services.progression.domain.schedule import next_due, tick
-from services.progression.domain.state import Closed, Escalation, KnownEscalation, Left, Snapshot, State
+from services.progression.domain.state import Checkpoint, Closed, Escalation, KnownEscalation, Left, Snapshot, State
 from services.progression.domain.step import apply, count_late
 from services.progression.domain.tolerance import note_tolerance
 from services.progression.domain.turn import Ground, Output, Turn
 from shared.protocol.library import Protocols
 
-WINDOW_LIMIT = 256
+WINDOW_LIMIT = 512
+SURPLUS = 32
+"""Facts folded away at once where there are more."""
+CHECKPOINT_LIMIT = 3
+"""The base, and the last two: when the next fact comes, one of them is not newer than its cutoff."""
 KNOWN_LIMIT = 64
 BOOK_LIMIT = 8
 LEFT_LIMIT = 4
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,24 +96,25 @@ def fold(
         and (state.head.ticked is None or fact.time > state.head.ticked)
         for fact in fresh
     )
-    state = replace(state, window=tuple(sorted([*state.window, *fresh], key=order)), newest=newest)
-    heard = Heard()
+    road = _Road(state, protocols, subject, late_window)
     if follows:
-        head, outputs = _run(state.head, fresh, state, protocols, subject, heard)
+        window = (*state.window, *fresh)
+        head = road.run(state.head, fresh)
     else:
-        state = _roll(state, protocols, subject, late_window)
-        head, outputs = _run(state.base, state.window, state, protocols, subject, heard)
+        window = tuple(sorted([*state.window, *fresh], key=order))
+        head = road.run(road.start(), window)
     reached = max([one for one in (until, state.reached) if one is not None], default=None)
     if reached is not None:
-        head = _advance(head, reached, state, protocols, subject, heard, outputs, inclusive=True)
-        state = replace(state, reached=reached)
-    state = _roll(replace(state, head=head), protocols, subject, late_window)
+        head = road.advance(head, reached, inclusive=True)
+    checkpoints = tuple(road.checkpoints)
+    state = replace(state, head=head, window=window, newest=newest, reached=reached, checkpoints=checkpoints)
+    state = _roll(state, road)
     state = replace(
         state,
-        known=_remember(state.known, heard.escalations),
-        left=_leave(state, heard.left, protocols, subject),
+        known=_remember(state.known, road.heard.escalations),
+        left=_leave(state, road.heard.left, protocols, subject),
     )
-    return Folded(_forget(state), tuple(outputs), not follows, heard.moments, tuple(heard.passed))
+    return Folded(_forget(state), tuple(road.outputs), not follows, road.heard.moments, tuple(road.heard.passed))
 
 
 def is_partial(fact: Fact) -> bool:
@@ -119,7 +125,7 @@ def is_partial(fact: Fact) -> bool:
 
 
 def count(state: State, fact: SessionFact | CheckinFact, protocols: Protocols, subject: str) -> State:
-    """Adds what came after the late window to the statistics of base and head alike."""
+    """Adds what came after the late window to the statistics of all checkpoints and the head alike."""
 
     def counted(snapshot: Snapshot) -> Snapshot:
         if isinstance(fact, SessionFact) and fact.program_id != snapshot.program_id:
@@ -128,7 +134,8 @@ def count(state: State, fact: SessionFact | CheckinFact, protocols: Protocols, s
         count_late(turn, fact)
         return turn.s
 
-    return replace(state, base=counted(state.base), head=counted(state.head))
+    checkpoints = tuple(Checkpoint.of(counted(one.snapshot()), one.at) for one in state.checkpoints)
+    return replace(state, checkpoints=checkpoints, head=counted(state.head))
 
 
 class Heard:
@@ -161,72 +168,101 @@ class Heard:
         return moment if moment is not None and moment.escalation == one else Moment(one, before)
 
 
-def _run(
-    s: Snapshot,
-    facts: Sequence[Fact],
-    state: State,
-    protocols: Protocols,
-    subject: str,
-    heard: Heard,
-) -> tuple[Snapshot, list[Output]]:
-    outputs: list[Output] = []
-    for fact in facts:
-        s = _advance(s, fact.time, state, protocols, subject, heard, outputs)
-        turn = Turn(s, state.books, protocols, subject, fact.time, fact.id, fact)
-        apply(turn, fact)
-        clock = fact.time if s.clock is None else max(s.clock, fact.time)
-        s = _end(turn, s, fact, heard, outputs, clock=clock)
-    return s, outputs
+class _Road:
+    """The way from one snapshot to a later one: facts and timers in order, heard, said and checkpointed."""
+
+    def __init__(self, state: State, protocols: Protocols, subject: str, late_window: timedelta) -> None:
+        self.late_window = late_window
+        self.heard = Heard()
+        self.outputs: list[Output] = []
+        self.checkpoints = list(state.checkpoints)
+        self.protocols = protocols
+        self.subject = subject
+        self._books = state.books
+        self._cutoff = state.cutoff
+
+    def start(self) -> Snapshot:
+        """The base, to fold everything since then anew; later checkpoints are taken again on the way."""
+        base = self.base()
+        self.checkpoints = [] if base is None else [base]
+        return Snapshot() if base is None else base.snapshot()
+
+    def base(self) -> Checkpoint | None:
+        """Where facts within the late window are folded from: none where care began within it."""
+        first = self.checkpoints[0] if self.checkpoints else None
+        return None if first is None or self._cutoff is None or first.at > self._cutoff else first
+
+    def run(self, s: Snapshot, facts: Iterable[Fact]) -> Snapshot:
+        """Through all facts, and the timers due before each."""
+        for fact in facts:
+            s = self.advance(s, fact.time)
+            self._pass(s, fact.time)
+            turn = Turn(s, self._books, self.protocols, self.subject, fact.time, fact.id, fact)
+            apply(turn, fact)
+            s = self._end(turn, s, fact, clock=fact.time if s.clock is None else max(s.clock, fact.time))
+        return s
+
+    def advance(self, s: Snapshot, until: datetime, *, inclusive: bool = False) -> Snapshot:
+        """Through all that is due before then, and with `inclusive` what is due at that very instant."""
+        while (due := next_due(s, self.protocols.progression)) is not None and (
+            due[0] < until or (inclusive and due[0] == until)
+        ):
+            at, kind = due
+            self._pass(s, at)
+            turn = Turn(s, self._books, self.protocols, self.subject, at, f"{kind}:{at.isoformat()}")
+            tick(turn, kind)
+            s = self._end(turn, s, None, clock=at, ticked=at)
+        return s
+
+    def _pass(self, s: Snapshot, to: datetime) -> None:
+        """Takes a checkpoint where a step crosses the next multiple of the late window.
+
+        Only a step shows that nothing before that instant comes in order any more.
+        """
+        if s.clock is None:
+            return
+        at = EPOCH + ((s.clock - EPOCH) // self.late_window + 1) * self.late_window
+        if to >= at:
+            self.checkpoints.append(Checkpoint.of(s, at))
+            del self.checkpoints[1 : 1 - CHECKPOINT_LIMIT]
+
+    def _end(self, turn: Turn, before: Snapshot, fact: Fact | None, **clocks: datetime) -> Snapshot:
+        hold_back(turn, before, fact)
+        note_tolerance(turn, before)
+        after: Snapshot = replace(turn.s, **clocks)
+        self.heard.listen(turn, after)
+        self.outputs.extend(turn.outputs)
+        return after
 
 
-def _advance(
-    s: Snapshot,
-    until: datetime,
-    state: State,
-    protocols: Protocols,
-    subject: str,
-    heard: Heard,
-    outputs: list[Output],
-    *,
-    inclusive: bool = False,
-) -> Snapshot:
-    """Lets everything happen that is due before then, and with `inclusive` what is due at that very instant."""
-    while (due := next_due(s, protocols.progression)) is not None and (
-        due[0] < until or (inclusive and due[0] == until)
-    ):
-        at, kind = due
-        turn = Turn(s, state.books, protocols, subject, at, f"{kind}:{at.isoformat()}")
-        tick(turn, kind)
-        s = _end(turn, s, None, heard, outputs, clock=at, ticked=at)
-    return s
-
-
-def _end(
-    turn: Turn, before: Snapshot, fact: Fact | None, heard: Heard, outputs: list[Output], **clocks: datetime
-) -> Snapshot:
-    hold_back(turn, before, fact)
-    note_tolerance(turn, before)
-    after: Snapshot = replace(turn.s, **clocks)
-    heard.listen(turn, after)
-    outputs.extend(turn.outputs)
-    return after
-
-
-def _roll(state: State, protocols: Protocols, subject: str, late_window: timedelta) -> State:
-    """Folds into the base what is older than the late window, or too much for it."""
+def _roll(state: State, road: _Road) -> State:
+    """Moves the cutoff, and the base behind it; lets go of the facts that are in the base."""
     if state.newest is None:
         return state
-    cutoff = state.newest - late_window
-    old = [fact for fact in state.window if fact.time < cutoff]
-    surplus = len(state.window) - len(old) - WINDOW_LIMIT
-    if surplus > 0:
-        old = list(state.window[: len(old) + surplus])
-        cutoff = max(cutoff, old[-1].time)
-    if state.cutoff is not None and cutoff <= state.cutoff:
+    cutoff = state.newest - road.late_window
+    if state.cutoff is not None and cutoff < state.cutoff:
+        cutoff = state.cutoff
+    if len(state.window) > WINDOW_LIMIT:
+        return _shorten(state, road, cutoff)
+    if cutoff == state.cutoff:
         return state
-    base, outputs = _run(state.base, old, state, protocols, subject, Heard())
-    base = _advance(base, cutoff, state, protocols, subject, Heard(), outputs)
-    return replace(state, base=base, cutoff=cutoff, window=state.window[len(old) :])
+    old = [one for one in state.checkpoints if one.at <= cutoff]
+    if not old:
+        return replace(state, cutoff=cutoff)
+    base = old[-1]
+    checkpoints = (base, *(one for one in state.checkpoints if one.at > cutoff))
+    window = tuple(fact for fact in state.window if fact.time >= base.at)
+    return replace(state, cutoff=cutoff, checkpoints=checkpoints, window=window)
+
+
+def _shorten(state: State, road: _Road, cutoff: datetime) -> State:
+    """More facts than are kept: the oldest are folded for good, however new they are."""
+    old, kept = state.window[: SURPLUS - WINDOW_LIMIT], state.window[SURPLUS - WINDOW_LIMIT :]
+    at = kept[0].time
+    again = _Road(state, road.protocols, road.subject, road.late_window)
+    base = again.advance(again.run(again.start(), old), at)
+    checkpoints = (Checkpoint.of(base, at), *(one for one in state.checkpoints if one.at > at))
+    return replace(state, cutoff=max(cutoff, at), checkpoints=checkpoints, window=kept)
 
 
 def _remember(known: tuple[KnownEscalation, ...], heard: list[Escalation]) -> tuple[KnownEscalation, ...]:
@@ -253,8 +289,9 @@ def _leave(state: State, left: dict[str, Snapshot], protocols: Protocols, subjec
 
 
 def _forget(state: State) -> State:
-    """Drops books that neither base nor head nor window refers to any longer."""
-    wanted = {(s.program_id, s.version) for s in (state.base, state.head)}
+    """Drops books that neither checkpoints nor head nor window refer to any longer."""
+    wanted = {(one.program_id, one.version) for one in state.checkpoints}
+    wanted.add((state.head.program_id, state.head.version))
     wanted |= {(f.program_id, f.version) for f in state.window if isinstance(f, ProgramFact)}
     kept = tuple(book for book in state.books if (book.program_id, book.version) in wanted)
     gone = [b.program_id for b in state.books if b not in kept and b.program_id != state.head.program_id]

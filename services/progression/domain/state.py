@@ -1,11 +1,14 @@
 """What progression keeps of one patient: bounded, frozen, the same for any order of arrival.
 
-`base` is all that is older than the late window, `window` the facts within it, and `head` both folded.
+`head` is everything folded. What comes out of order is folded anew: from the newest checkpoint that is older than
+the late window, with the facts of `window`, which are all since then (docs/decisions/0010).
 """
 
+import zlib
 from datetime import date, datetime
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from services.progression.domain.adherence import Adherence
@@ -243,6 +246,26 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
         return None
 
 
+_SNAPSHOT = msgspec.json.Decoder(Snapshot)
+
+
+class Checkpoint(Struct, frozen=True):
+    """A snapshot to fold from, packed: it is read only when something comes out of order."""
+
+    at: datetime
+    """All facts before this instant are in it, and all timers due before it."""
+    program_id: str | None
+    version: int
+    packed: bytes
+
+    @classmethod
+    def of(cls, s: Snapshot, at: datetime) -> "Checkpoint":
+        return cls(at, s.program_id, s.version, zlib.compress(msgspec.json.encode(s), 1))
+
+    def snapshot(self) -> Snapshot:
+        return _SNAPSHOT.decode(zlib.decompress(self.packed))
+
+
 class Waiting(Struct, frozen=True, omit_defaults=True):
     """An event that belongs to something not yet known, with its original bytes."""
 
@@ -309,9 +332,11 @@ class Published(Struct, frozen=True, omit_defaults=True):
 class State(Struct, frozen=True, omit_defaults=True):
     """One patient."""
 
-    base: Snapshot = Snapshot()
+    checkpoints: tuple[Checkpoint, ...] = ()
+    """Oldest first. The first is the base, where it is not newer than the cutoff; else care began after the cutoff."""
     head: Snapshot = Snapshot()
     window: tuple[Fact, ...] = ()
+    """All facts since the base."""
     cutoff: datetime | None = None
     """What is older comes too late: newest event time less the late window."""
     newest: datetime | None = None
@@ -319,7 +344,7 @@ class State(Struct, frozen=True, omit_defaults=True):
     reached: datetime | None = None
     """All timers due by then have run; one that late facts bring up before it runs with them."""
     books: tuple[Book, ...] = ()
-    """Versions of programs that base or window refer to."""
+    """Versions of programs that checkpoints, head or window refer to."""
     ended_ids: tuple[str, ...] = ()
     """Programs that are over, as ids only."""
     left: tuple[Left, ...] = ()
