@@ -1,5 +1,6 @@
 """Puts decisions into the words and fields of the contract."""
 
+from functools import lru_cache
 from typing import Any
 
 from services.progression.domain import packet
@@ -259,16 +260,19 @@ def _prescribed(s: Snapshot, dose: Dose, book: Book, protocols: Protocols) -> Pr
     hours = spacing_hours(dose, exercise, rules)
     if hours is not None and f"{hours} hours" not in instructions:
         instructions = f"{instructions} Leave at least {hours} hours before you do it again.".strip()
+    return _in_words(spaced, name, instructions, _label(dose, book, protocols))
+
+
+@lru_cache(maxsize=4096)  # the same exercise is prescribed again after most sessions
+def _in_words(dose: Dose, name: str, instructions: str, load_label: str | None) -> PrescribedExercise:
     return PrescribedExercise(
-        exercise_id=dose.exercise_id,
         name=name,
         instructions=instructions,
-        load_label=_label(dose, book, protocols),
-        **{field: getattr(spaced, field) for field in _FIELDS},
+        load_label=load_label,
+        **{field: getattr(dose, field) for field in Dose.__struct_fields__},
     )
 
 
-_FIELDS = tuple(field for field in Dose.__struct_fields__ if field != "exercise_id")
 _SORTED_FIELDS = tuple(sorted(Dose.__struct_fields__))
 
 
@@ -283,7 +287,9 @@ def _label(dose: Dose, book: Book, protocols: Protocols) -> str | None:
 
 def _change(one: LoadChange, book: Book, protocols: Protocols) -> Change:
     before, after = _fields(one.before), _fields(one.after)
-    if before is not None and after is not None:
+    if one.before is one.after and one.before is not None:
+        before, after = {}, {}
+    elif before is not None and after is not None:
         names = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
         before = {name: before[name] for name in names if name in before}
         after = {name: after[name] for name in names if name in after}

@@ -5,6 +5,7 @@ So no explanation is guessed: what is said to turn a decision has been tried on 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -122,6 +123,7 @@ def with_measure(fact: CheckinFact, instrument: str, value: float) -> CheckinFac
     return replace(fact, measures=measures)
 
 
+@lru_cache(maxsize=4096, typed=True)  # most of what sessions rest on is alike; typed, since True is not 1
 def basis(
     rule: str,
     read: str,
