@@ -34,8 +34,8 @@ lint: $(READY) ## style, types, who imports whom, and whether generated document
 	$(BIN)/lint-imports
 	$(BIN)/adaptive-care docs check
 
-bench: $(READY) ## what a step costs and how many fit into a second, as a table
-	@$(BIN)/python -m bench.pipeline
+bench: $(READY) .venv-bench/.ready ## the performance figures as tables, in about a quarter of an hour; ARGS=gate for the counters only
+	@$(BIN)/python -m bench $(ARGS)
 
 format: $(READY) ## put the code into the one format
 	$(BIN)/ruff check --fix
@@ -52,9 +52,17 @@ lock: $(READY) ## write both lock files anew from pyproject.toml
 	@$(BIN)/uv --version 2>/dev/null || $(BIN)/pip install --quiet uv
 	$(LOCK) --output-file requirements.lock --extra plots
 	$(LOCK) --output-file requirements-dev.lock --group dev --extra plots --extra apprise
+	$(subst pyproject.toml,bench/peers.in,$(LOCK)) --output-file bench/peers.lock
+
+# The peers that the benchmark compares with want older libraries than ours.
+.venv-bench/.ready: bench/peers.lock
+	@test -x .venv-bench/bin/python || $(BIN)/python -m venv .venv-bench
+	@echo "Installing the packages of bench/peers.lock into .venv-bench"
+	@.venv-bench/bin/pip install --quiet --quiet --require-hashes --requirement bench/peers.lock
+	@touch $@
 
 clean: ## remove .venv and caches; patients' data in .adaptive-care stays
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-bench dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find services shared tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One environment for running and developing: the tools are few, and a second one would have to be kept in step.

@@ -167,10 +167,10 @@ class PurePipeline:
         timers = self._stored(service, patient).record.timers
         return {name: from_ms(timers[name].due_ms) for name in sorted(timers)}
 
-    def record_bytes(self, service: str, patient: str) -> int:
-        """How much one service stores of one patient."""
+    def record(self, service: str, patient: str) -> bytes:
+        """What one service stores of one patient, as it would lie in Redis; empty where it holds nothing."""
         holding = self._holdings[(service, patient)]
-        return len(holding.record or b"" if holding.kept is None else _written(holding.version, holding.kept.record))
+        return holding.record or b"" if holding.kept is None else _written(holding.version, holding.kept.record)
 
     # ---- what Redis and the consumers do otherwise ----
 
