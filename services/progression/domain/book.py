@@ -15,7 +15,7 @@ from shared.protocol.condition import ConditionProtocol
 from shared.protocol.library import ProtocolError, Protocols
 
 
-class Dose(Struct, frozen=True, omit_defaults=True):
+class Dose(Struct, frozen=True, array_like=True):
     """How much of one exercise; its words stand in the book."""
 
     exercise_id: str
@@ -33,7 +33,7 @@ class Dose(Struct, frozen=True, omit_defaults=True):
     rest_s: int | None = None
 
 
-class PlannedPhase(Struct, frozen=True):
+class PlannedPhase(Struct, frozen=True, array_like=True):
     phase_id: str
     doses: tuple[Dose, ...]
 

@@ -313,7 +313,7 @@ def _follow(state: State, one: Waiting) -> Fact | None:
             reason = _reason_of(state, data.escalation_id)
             if reason is None and (one.has_acted or not _is_known(state, data.program_id)):
                 return None
-            if one.has_acted and all(known.id != event.id for known in state.window):
+            if one.has_acted and all(known.id != event.id for known in state.recent):
                 return None  # what it did has left the window: it would be done twice
             fact = decision_fact(event.id, event.time, data, reason, _flags_told(state, data.escalation_id))
         case _:

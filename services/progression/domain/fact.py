@@ -22,7 +22,7 @@ class _Fact(Struct, frozen=True, omit_defaults=True):
     time: datetime
 
 
-class Performed(Struct, frozen=True, omit_defaults=True):
+class Performed(Struct, frozen=True, array_like=True):
     """One exercise as performed: its weakest set stands for all, its worst pain and effort too."""
 
     exercise_id: str

@@ -14,7 +14,16 @@ from services.progression.domain.envelope import hold_back
 from services.progression.domain.fact import CheckinFact, DecisionFact, Fact, FlagFact, ProgramFact, SessionFact, order
 from services.progression.domain.review import assessment_now, turn_at
 from services.progression.domain.schedule import next_due, tick
-from services.progression.domain.state import Checkpoint, Closed, Escalation, KnownEscalation, Left, Snapshot, State
+from services.progression.domain.state import (
+    Checkpoint,
+    Closed,
+    Escalation,
+    KnownEscalation,
+    Left,
+    Pack,
+    Snapshot,
+    State,
+)
 from services.progression.domain.step import apply, count_late
 from services.progression.domain.tolerance import note_tolerance
 from services.progression.domain.turn import Ground, Output, Turn
@@ -23,6 +32,9 @@ from shared.protocol.library import Protocols
 WINDOW_LIMIT = 512
 SURPLUS = 32
 """Facts folded away at once where there are more."""
+RECENT_LIMIT = 24
+PACK_SIZE = 16
+"""Reports packed at once where more are recent."""
 CHECKPOINT_LIMIT = 3
 """The base, and the last two: when the next fact comes, one of them is not newer than its cutoff."""
 KNOWN_LIMIT = 64
@@ -79,35 +91,35 @@ def fold(
     A timer that is due later, or at the instant of the newest fact, waits for the next wake.
     """
     # Where an event counts in full at last, what it was heard for before is part of it.
-    partial = {f.id for f in state.window if is_partial(f)}
+    partial = {f.id for f in state.recent if is_partial(f)}
     whole = {f.id for f in facts if f.id in partial and not is_partial(f)}
     completes = bool(whole)
     if completes:
-        state = replace(state, window=tuple(f for f in state.window if f.id not in whole))
-    known = {(type(fact), fact.id) for fact in state.window}
+        state = replace(state, recent=tuple(f for f in state.recent if f.id not in whole))
+    known = {(type(fact), fact.id) for fact in state.recent}
     fresh = sorted({(type(f), f.id): f for f in facts if (type(f), f.id) not in known}.values(), key=order)
     newest = max([fact.time for fact in fresh], default=None)
     if newest is not None and state.newest is not None:
         newest = max(newest, state.newest)
     newest = newest or state.newest
     follows = not completes and all(
-        (not state.window or order(fact) > order(state.window[-1]))
+        (not state.recent or order(fact) > order(state.recent[-1]))
         and (state.head.clock is None or fact.time >= state.head.clock)
         and (state.head.ticked is None or fact.time > state.head.ticked)
         for fact in fresh
     )
     road = _Road(state, protocols, subject, late_window)
     if follows:
-        window = (*state.window, *fresh)
         head = road.run(state.head, fresh)
     else:
-        window = tuple(sorted([*state.window, *fresh], key=order))
-        head = road.run(road.start(), window)
+        window = {(type(f), f.id): f for f in (*fresh, *state.window)}
+        head = road.run(road.start(), sorted(window.values(), key=order))
+    recent = tuple(sorted([*state.recent, *fresh], key=order))
     reached = max([one for one in (until, state.reached) if one is not None], default=None)
     if reached is not None:
         head = road.advance(head, reached, inclusive=True)
     checkpoints = tuple(road.checkpoints)
-    state = replace(state, head=head, window=window, newest=newest, reached=reached, checkpoints=checkpoints)
+    state = replace(state, head=head, recent=recent, newest=newest, reached=reached, checkpoints=checkpoints)
     state = _roll(state, road)
     state = replace(
         state,
@@ -242,8 +254,9 @@ def _roll(state: State, road: _Road) -> State:
     cutoff = state.newest - road.late_window
     if state.cutoff is not None and cutoff < state.cutoff:
         cutoff = state.cutoff
-    if len(state.window) > WINDOW_LIMIT:
+    if len(state.recent) + sum(pack.count for pack in state.packs) > WINDOW_LIMIT:
         return _shorten(state, road, cutoff)
+    state = _pack(state)
     if cutoff == state.cutoff:
         return state
     old = [one for one in state.checkpoints if one.at <= cutoff]
@@ -251,18 +264,35 @@ def _roll(state: State, road: _Road) -> State:
         return replace(state, cutoff=cutoff)
     base = old[-1]
     checkpoints = (base, *(one for one in state.checkpoints if one.at > cutoff))
-    window = tuple(fact for fact in state.window if fact.time >= base.at)
-    return replace(state, cutoff=cutoff, checkpoints=checkpoints, window=window)
+    recent = tuple(fact for fact in state.recent if fact.time >= base.at)
+    packs = tuple(pack for pack in state.packs if pack.until >= base.at)
+    return replace(state, cutoff=cutoff, checkpoints=checkpoints, recent=recent, packs=packs)
+
+
+def _pack(state: State) -> State:
+    """Packs the oldest of many recent reports. The newest fact stays: what comes next is compared with it."""
+    if len(state.recent) <= RECENT_LIMIT:
+        return state
+    reports = [one for one in state.recent[:-1] if isinstance(one, SessionFact | CheckinFact)]
+    if len(reports) < PACK_SIZE:
+        return state
+    packed = reports[:PACK_SIZE]
+    gone = {id(one) for one in packed}
+    recent = tuple(one for one in state.recent if id(one) not in gone)
+    return replace(state, recent=recent, packs=(*state.packs, Pack.of(packed)))
 
 
 def _shorten(state: State, road: _Road, cutoff: datetime) -> State:
     """More facts than are kept: the oldest are folded for good, however new they are."""
-    old, kept = state.window[: SURPLUS - WINDOW_LIMIT], state.window[SURPLUS - WINDOW_LIMIT :]
+    window = state.window
+    old, kept = window[: SURPLUS - WINDOW_LIMIT], window[SURPLUS - WINDOW_LIMIT :]
+    if not old:
+        return replace(state, cutoff=cutoff, recent=window, packs=())
     at = kept[0].time
     again = _Road(state, road.protocols, road.subject, road.late_window)
     base = again.advance(again.run(again.start(), old), at)
     checkpoints = (Checkpoint.of(base, at), *(one for one in state.checkpoints if one.at > at))
-    return replace(state, cutoff=max(cutoff, at), checkpoints=checkpoints, window=kept)
+    return replace(state, cutoff=max(cutoff, at), checkpoints=checkpoints, recent=kept, packs=())
 
 
 def _remember(known: tuple[KnownEscalation, ...], heard: list[Escalation]) -> tuple[KnownEscalation, ...]:
@@ -292,7 +322,7 @@ def _forget(state: State) -> State:
     """Drops books that neither checkpoints nor head nor window refer to any longer."""
     wanted = {(one.program_id, one.version) for one in state.checkpoints}
     wanted.add((state.head.program_id, state.head.version))
-    wanted |= {(f.program_id, f.version) for f in state.window if isinstance(f, ProgramFact)}
+    wanted |= {(f.program_id, f.version) for f in state.recent if isinstance(f, ProgramFact)}
     kept = tuple(book for book in state.books if (book.program_id, book.version) in wanted)
     gone = [b.program_id for b in state.books if b not in kept and b.program_id != state.head.program_id]
     ended = tuple(dict.fromkeys([*state.ended_ids, *gone]))[-KNOWN_LIMIT:]

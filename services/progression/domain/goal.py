@@ -16,7 +16,7 @@ _APART = timedelta(days=5)  # the contract's, not a clinical figure of a protoco
 _WEEK = timedelta(weeks=1)
 
 
-class GoalState(msgspec.Struct, frozen=True):
+class GoalState(msgspec.Struct, frozen=True, array_like=True):
     """How far one goal of the program is."""
 
     goal_id: str

@@ -119,7 +119,7 @@ def _chosen(folded: Folded, arrived: set[str]) -> list[tuple[Output, bool]]:
         return [(output, False) for output in folded.outputs]
     adjusted = [n for n, output in enumerate(folded.outputs) if isinstance(output, Adjusted)]
     # A plan that comes after what was decided on it has taken the place of what that decision prescribed.
-    is_planned = any(isinstance(fact, ProgramFact) and fact.id in arrived for fact in folded.state.window)
+    is_planned = any(isinstance(fact, ProgramFact) and fact.id in arrived for fact in folded.state.recent)
     last = adjusted[-1] if adjusted else len(folded.outputs) - is_planned
     told = {n for n, output in enumerate(folded.outputs) if n >= last or output.cause in arrived}
     prescribed = max((n for n in told if _prescribes(folded.outputs[n])), default=len(folded.outputs))

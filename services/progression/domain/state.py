@@ -1,10 +1,11 @@
 """What progression keeps of one patient: bounded, frozen, the same for any order of arrival.
 
 `head` is everything folded. What comes out of order is folded anew: from the newest checkpoint that is older than
-the late window, with the facts of `window`, which are all since then (docs/decisions/0010).
+the late window, with the facts of `window`, all since then (docs/decisions/0010).
 """
 
 import zlib
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Literal
 
@@ -13,7 +14,7 @@ from msgspec import Struct
 
 from services.progression.domain.adherence import Adherence
 from services.progression.domain.book import Book, Dose
-from services.progression.domain.fact import Fact
+from services.progression.domain.fact import Fact, order
 from services.progression.domain.goal import GoalState
 from services.progression.domain.load import Light, Track, reduce_volume
 from services.progression.domain.statistic import Statistic
@@ -39,7 +40,7 @@ class Stand(Struct, frozen=True):
     """Since the phase began, with at least a part of its exercises really done."""
 
 
-class Note(Struct, frozen=True, omit_defaults=True):
+class Note(Struct, frozen=True, array_like=True):
     """One of the last sessions, as far as later decisions look back at it."""
 
     session_id: str
@@ -133,7 +134,7 @@ class ReachedNote(Struct, frozen=True):
     time: datetime
 
 
-class Tolerated(Struct, frozen=True, omit_defaults=True):
+class Tolerated(Struct, frozen=True, array_like=True):
     """One exercise as it was tried: the hardest dose that was tolerated, how often symptoms reduced it, how much of
     it was prescribed for the sessions that were reported, and how much was done.
     """
@@ -247,6 +248,7 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
 
 
 _SNAPSHOT = msgspec.json.Decoder(Snapshot)
+_FACTS = msgspec.json.Decoder(tuple[Fact, ...])
 
 
 class Checkpoint(Struct, frozen=True):
@@ -264,6 +266,22 @@ class Checkpoint(Struct, frozen=True):
 
     def snapshot(self) -> Snapshot:
         return _SNAPSHOT.decode(zlib.decompress(self.packed))
+
+
+class Pack(Struct, frozen=True, array_like=True):
+    """Some older reports of the window, packed: they are read only when something comes out of order."""
+
+    until: datetime
+    """The time of the newest."""
+    count: int
+    packed: bytes
+
+    @classmethod
+    def of(cls, facts: Sequence[Fact]) -> "Pack":
+        return cls(facts[-1].time, len(facts), zlib.compress(msgspec.json.encode(facts), 1))
+
+    def facts(self) -> tuple[Fact, ...]:
+        return _FACTS.decode(zlib.decompress(self.packed))
 
 
 class Waiting(Struct, frozen=True, omit_defaults=True):
@@ -335,8 +353,10 @@ class State(Struct, frozen=True, omit_defaults=True):
     checkpoints: tuple[Checkpoint, ...] = ()
     """Oldest first. The first is the base, where it is not newer than the cutoff; else care began after the cutoff."""
     head: Snapshot = Snapshot()
-    window: tuple[Fact, ...] = ()
-    """All facts since the base."""
+    recent: tuple[Fact, ...] = ()
+    """The newest facts since the base, and all that are no reports."""
+    packs: tuple[Pack, ...] = ()
+    """The older reports since the base, or some time before it."""
     cutoff: datetime | None = None
     """What is older comes too late: newest event time less the late window."""
     newest: datetime | None = None
@@ -353,6 +373,16 @@ class State(Struct, frozen=True, omit_defaults=True):
     """Escalations of this patient that were ever raised, the last ones."""
     waiting: tuple[Waiting, ...] = ()
     published: Published = Published()
+
+    @property
+    def window(self) -> tuple[Fact, ...]:
+        """All facts since the base, in order."""
+        if not self.packs:
+            return self.recent
+        base = self.checkpoints[0] if self.checkpoints else None
+        since = base.at if base is not None and self.cutoff is not None and base.at <= self.cutoff else None
+        packed = [f for pack in self.packs for f in pack.facts() if since is None or f.time >= since]
+        return tuple(sorted([*packed, *self.recent], key=order))
 
     def book(self, program_id: str | None, version: int) -> Book | None:
         return next((b for b in self.books if b.program_id == program_id and b.version == version), None)
