@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
@@ -35,6 +36,18 @@ STOP_PERIOD_S = 0.1
 BOOT_S = 3.0
 TRIM_PERIOD_S = 300.0
 RETIRE_PERIOD_S = 3600.0
+GC_THRESHOLD = 20_000
+"""Objects made since the last look for garbage before the next one; Python's own 700 looks several times a step."""
+
+
+def _settle_memory() -> None:
+    """What start-up has built stays: it need not be looked through for garbage with every batch.
+
+    Events and states hold no cycles, so a rarer look frees nothing later.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 20)
 
 
 class Engine:
@@ -96,6 +109,7 @@ class Engine:
         """Once the subscribers read."""
         self.started.set()
         self._answered_at = time.monotonic()
+        _settle_memory()
         self._tasks.append(asyncio.create_task(self._watch()))
         self._tasks += [asyncio.create_task(self._keep(timer.run)) for timer in self._timers]
         self._tasks.append(asyncio.create_task(self._keep(self._recover)))

@@ -45,6 +45,7 @@ from shared.event.registry import adapter
 from shared.event.session import CheckinReported, SessionReported
 from shared.event.vocabulary import vocabulary
 from shared.protocol.library import Protocols
+from shared.stream.decode import unwrap
 
 OWN_SOURCE = "//adaptive-care/progression"
 WAKE = "wake"
@@ -300,7 +301,7 @@ def _release(state: State) -> tuple[State, list[Fact]] | None:
 
 
 def _follow(state: State, one: Waiting) -> Fact | None:
-    event = adapter(one.event_type).validate_json(one.raw)
+    event = adapter(one.event_type).validate_json(unwrap(one.raw))
     data: Any = event.data
     fact: Fact
     match data:
