@@ -28,6 +28,7 @@ from shared.stream.presence import announce
 from shared.stream.pump import Pump, Runtime
 from shared.stream.recovery import Recovery
 from shared.stream.retention import trim
+from shared.stream.scout import WATCHED, Scout
 from shared.stream.timer import TimerPromoter
 
 NOT_ANSWERING: tuple[type[Exception], ...] = (*PASSING, ResponseError)
@@ -35,6 +36,7 @@ WATCH_PERIOD_S = 1.0
 STOP_PERIOD_S = 0.1
 BOOT_S = 3.0
 TRIM_PERIOD_S = 300.0
+LOOK_AHEAD_PERIOD_S = 0.5
 RETIRE_PERIOD_S = 3600.0
 GC_THRESHOLD = 20_000
 """Objects made since the last look for garbage before the next one; Python's own 700 looks several times a step."""
@@ -114,6 +116,7 @@ class Engine:
         self._tasks += [asyncio.create_task(self._keep(timer.run)) for timer in self._timers]
         self._tasks.append(asyncio.create_task(self._keep(self._recover)))
         self._tasks.append(asyncio.create_task(self._keep(self._trim)))
+        self._tasks.append(asyncio.create_task(self._keep(self._look_ahead)))
         self._tasks += [
             asyncio.create_task(self._keep(partial(service.attend, self.desk(service))))
             for service in self.services
@@ -226,6 +229,17 @@ class Engine:
                 for recovery in self._recoveries:
                     await recovery.retire()
             await asyncio.sleep(period_s)
+
+    async def _look_ahead(self) -> None:
+        """Emergencies go first, however long the queue is."""
+        watched = [pump for pump in self._pumps if pump.answers and pump.stream in WATCHED]
+        scouts = [Scout(self.client, pump, self.process) for pump in watched]
+        while scouts:
+            for scout in scouts:
+                found = await scout.look()
+                if found:
+                    logger().warning("looked ahead", stream=scout.pump.key, entries=found)
+            await asyncio.sleep(LOOK_AHEAD_PERIOD_S)
 
     async def _trim(self) -> None:
         while True:

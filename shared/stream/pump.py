@@ -4,6 +4,7 @@ Two round trips for a batch. What fails stays pending or becomes a dead letter b
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -53,10 +54,12 @@ class Pump:
         settings = runtime.settings
         self.service = service
         self.key = key_of(partition, service.name, stream)
+        self.stream = stream
+        self.full_at = -math.inf
+        """When, on the monotonic clock, a batch was last full: entries are then waiting behind it."""
         self._runtime = runtime
         self._partition = partition
-        self._stream = stream
-        self._answers = isinstance(stream, Lane) or ANSWERS_FOR.get(stream) == service.name
+        self.answers = isinstance(stream, Lane) or ANSWERS_FOR.get(stream) == service.name
         self._read = reader(service.state_type)
         self._fold = Fold(service, runtime.protocols, settings.max_deliveries, leaping_clock=settings.clock == "replay")
         window_ms = int(timedelta(days=settings.duplicate_days) / timedelta(milliseconds=1))
@@ -67,6 +70,8 @@ class Pump:
     async def process(self, ids: Sequence[bytes], rows: Sequence[Row], deliveries: Sequence[int] | None = None) -> None:
         """Handles one batch. Raises for what concerns all of it: Redis gone, the clock wrong."""
         begun = time.monotonic()
+        if len(ids) >= self._runtime.settings.batch_size:
+            self.full_at = begun
         now = await self._runtime.clock.now()
         patients: dict[str, list[Entry]] = {}
         strays: list[Entry] = []
@@ -83,16 +88,16 @@ class Pump:
 
     def _decode(self, entry_id: str, row: Mapping[bytes, bytes], now: datetime) -> Content:
         settings = self._runtime.settings
-        if isinstance(self._stream, Lane):
+        if isinstance(self.stream, Lane):
             return _due_timer(self.key, entry_id, row)
-        source = Source(self._partition, settings.partitions, self._stream, self.key, self._max_ahead)
+        source = Source(self._partition, settings.partitions, self.stream, self.key, self._max_ahead)
         return decode(entry_id, row, source, now)
 
     def _subject(self, content: Content) -> str | None:
         """The patient whose record an entry concerns; None where only a dead letter or nothing follows."""
         match content:
             case Undecodable():
-                return content.salvage.subject if content.salvage and self._answers else None
+                return content.salvage.subject if content.salvage and self.answers else None
             case DueTimer():
                 return content.subject
             case _:
@@ -188,19 +193,19 @@ class Pump:
         }
 
     def _stray_letter(self, entry: Entry, now: datetime) -> bytes:
-        if not self._answers or not isinstance(entry.content, Undecodable):
+        if not self.answers or not isinstance(entry.content, Undecodable):
             return b""
         return bury(self.service.name, entry, entry.content, now)
 
     def _stray(self, entry: Entry) -> Handled:
         code = entry.content.code if isinstance(entry.content, Undecodable) else ""
-        return Handled(entry, "dead_lettered" if self._answers else "ignored", code)
+        return Handled(entry, "dead_lettered" if self.answers else "ignored", code)
 
     def _report(self, handled: Handled, duration_ms: float) -> None:
         """The canonical log line and the counters of one entry."""
         entry, content, metrics = handled.entry, handled.entry.content, self._runtime.metrics
         name = self.service.name
-        stream = self._stream.value
+        stream = self.stream.value
         metrics.handled.labels(name, stream, handled.outcome).inc()
         if handled.outcome == "dead_lettered":
             metrics.dead_letters.labels(name, stream).inc()

@@ -74,9 +74,7 @@ def test_the_planner_keeps_little_of_a_patient(pipeline: PurePipeline) -> None:
             "conditions": [other],
         }
         pipeline.submit(wire("care.clinician.decided.v1", data, event_id=f"e-{n:02}", time=pipeline.now))
-        sizes.append(
-            len(pipeline.state("planner", "patient-1").waiting) + len(pipeline.record("planner", "patient-1"))
-        )
+        sizes.append(len(pipeline.state("planner", "patient-1").waiting) + len(pipeline.record("planner", "patient-1")))
     assert sizes[-1] <= 1.2 * max(sizes[:2])
     assert len(pipeline.state("planner", "patient-1").episodes) == 1
 
