@@ -17,7 +17,7 @@ BACKLOG = 800
 BATCH = 20
 
 
-def entry_ids(entries: Any) -> list[tuple[int, int]]:
+def entry_ids(entries: Any) -> list[tuple[int, ...]]:
     return [tuple(map(int, entry_id.decode().split("-"))) for entry_id, _ in entries]
 
 
