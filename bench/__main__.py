@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from redis.asyncio import Redis
 
-from bench import cost, gate, growth, hop, latency, table
+from bench import cost, gate, growth, hop, latency, overload, table
 from shared.cli.terminal import console
 from shared.embedded import open_embedded
 from shared.log import configure_log
@@ -24,6 +24,7 @@ from shared.stream.connection import connect
 
 COMMAND = (sys.executable, "-m", "shared.cli.main")
 RESULT = Path(".adaptive-care") / "bench.json"
+OVERLOAD_RESULT = Path(".adaptive-care") / "overload.json"
 GATE_SESSIONS = 400
 app = typer.Typer(add_completion=False, no_args_is_help=False, help=__doc__)
 
@@ -60,6 +61,24 @@ def check(
     for line in dearer:
         console().print(f"dearer: {line}")
     raise typer.Exit(1 if dearer else 0)
+
+
+@app.command("overload")
+def under_overload(
+    seconds: Annotated[float, typer.Option(min=1, help="How long events come at ten times the rate.")] = 60.0,
+    output: Annotated[Path, typer.Option(help="Where the figures go, as JSON.")] = OVERLOAD_RESULT,
+) -> None:
+    """Ten times the sustainable rate, with red flags in between, then recovery."""
+
+    async def measure(url: str, client: Redis, tell: Callable[[str], None]) -> dict[str, Any]:
+        figures = hop.Figures()
+        tell("the sustainable rate")
+        await hop.run_round(url, client, hop.contenders()[0], 1000, figures)
+        found = await overload.run(url, client, COMMAND, figures.median("events_per_s"), seconds, tell)
+        table.overload(found)
+        return {"overload": asdict(found)}
+
+    _run(measure, output)
 
 
 def _run(measure: Measure, output: Path) -> None:

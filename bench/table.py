@@ -7,6 +7,7 @@ from rich.table import Table
 from bench.growth import Rest, Size
 from bench.hop import Figures
 from bench.latency import Latency
+from bench.overload import Overload
 from shared.cli.terminal import console
 
 OURS = "adaptive-care"
@@ -104,6 +105,23 @@ def rest(one: Rest) -> None:
                 f"{one.redis_commands_per_s:.0f}",
                 f"{one.resident_mib:,.0f}",
             )
+        ],
+    )
+
+
+def overload(one: Overload) -> None:
+    """What ten times the rate did."""
+    _print(
+        f"Overload: {one.sent:,} sessions at {one.rate_per_s:,.0f}/s, ten times what one process sustains",
+        ("what", "value"),
+        [
+            ("adjustments, one for each session", f"{one.adjustments:,} of {one.sent:,}"),
+            ("longest queue", f"{one.longest_queue:,}"),
+            ("recovered after s", f"{one.recovered_after_s:,.0f}"),
+            ("red flags escalated", f"{one.escalations}"),
+            ("red flag to escalation, s: median, worst", f"{one.escalation_p50_s:.2f}, {one.escalation_worst_s:.2f}"),
+            ("worker MiB: before, at most", f"{one.worker_mib_before:,.0f}, {one.worker_mib_at_most:,.0f}"),
+            ("Redis MiB at most", f"{one.redis_mib_at_most:,.0f}"),
         ],
     )
 
