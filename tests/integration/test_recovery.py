@@ -6,15 +6,19 @@ from typing import Any
 
 import pytest
 
+from shared.decision import Arrival, Decision, Incoming, Rejection
+from shared.event.patient import PatientUpdated
 from shared.event.wire import Stream
+from shared.protocol.library import Protocols
 from shared.stream.error import LostGroupError, StreamError, UnsuitableError
 from shared.stream.idle import busy_groups, is_idle
 from shared.stream.key import READERS, stream_key
 from shared.stream.retention import trim
 from shared.stream.script import Script
 from tests.integration.test_exactly_once import pump_for, reported, taken
+from tests.support.example import wire
 from tests.support.running import client_for, publish, read, running, until_idle
-from tests.support.toy import toy
+from tests.support.toy import count, toy
 
 SESSIONS = stream_key(0, Stream.SESSIONS)
 
@@ -86,6 +90,34 @@ async def test_losing_the_group_ends_the_process(redis_url: str) -> None:
                 await asyncio.wait_for(application.engine.failed.wait(), 8)
                 assert not await application.engine.is_ready()
         assert issubclass(LostGroupError, StreamError)
+
+
+async def test_a_group_made_anew_repeats_nothing(redis_url: str) -> None:
+    """After a group was lost its stream is read again: no event has a second effect, no poison a second letter."""
+    broken = reported(2, pain_during=99, symptoms=["sudden_severe_pain"])
+    patient = wire("care.patient.updated.v1", {"language": "xx"}, event_id="rejected", subject="patient-1")
+    async with client_for(redis_url) as client:
+        async with running([toy(decide=reject_updates)], redis_url):
+            await publish(client, Stream.SESSIONS, reported(1), b"no event", broken)
+            await publish(client, Stream.PATIENTS, patient)
+            await until_idle(client, 2)
+        before = [await read(client, stream) for stream in (Stream.ADJUSTMENTS, Stream.DEAD_LETTERS)]
+        for stream in (Stream.SESSIONS, Stream.PATIENTS):
+            await client.xgroup_destroy(stream_key(0, stream), "progression")
+        async with running([toy(decide=reject_updates)], redis_url):
+            await publish(client, Stream.SESSIONS, reported(3))
+            await until_idle(client, 3)
+        adjustments, letters = [await read(client, stream) for stream in (Stream.ADJUSTMENTS, Stream.DEAD_LETTERS)]
+        assert (adjustments[:-1], letters) == (before[0], before[1])
+        assert adjustments[-1]["causationid"] == "e3"
+        assert len(letters) == 3
+
+
+def reject_updates(state: Any, event: Incoming, protocols: Protocols, now: datetime) -> Decision[Any]:
+    """A toy that rejects, as its core, whatever a patient says of themselves."""
+    if isinstance(event, Arrival) and isinstance(event.event.data, PatientUpdated):
+        return Decision(state, rejections=(Rejection("invalid_data", "$", "no", event.origin),), outcome="rejected")
+    return count(state, event, protocols, now)
 
 
 async def test_idleness_sees_what_waits_and_what_is_pending(redis_url: str) -> None:
