@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -22,9 +22,10 @@ from shared.stream.connection import PASSING, agree_on_partitions, await_server
 from shared.stream.desk import Desk
 from shared.stream.error import ClockError, ClockStoppedError, LostGroupError, StreamError, UnreachableError
 from shared.stream.idle import group_backlog
-from shared.stream.key import Lane
+from shared.stream.key import Lane, groups_key
 from shared.stream.presence import announce
 from shared.stream.pump import Pump, Runtime
+from shared.stream.record import to_ms
 from shared.stream.recovery import Recovery
 from shared.stream.retention import trim
 from shared.stream.timer import TimerPromoter
@@ -35,6 +36,8 @@ STOP_PERIOD_S = 0.1
 BOOT_S = 3.0
 TRIM_PERIOD_S = 300.0
 RETIRE_PERIOD_S = 3600.0
+MARK_MARGIN = timedelta(hours=1)
+"""A mark must outlive the reading anew of its entry."""
 
 
 class Engine:
@@ -55,6 +58,8 @@ class Engine:
         self.consumers_alive: Callable[[], bool] = lambda: True
         """Set by the application: whether the subscribers still read."""
         self._pumps: list[Pump] = []
+        self._registers: list[str] = []
+        """For each pump, the key of the register of the groups that were ever made."""
         self._recoveries: list[Recovery] = []
         self._timers = [TimerPromoter(client, self.clock, s.name, settings.partitions) for s in services]
         self._tasks: list[asyncio.Task[None]] = []
@@ -65,6 +70,7 @@ class Engine:
         """One more stream to handle. Before `prepare` only."""
         pump = Pump(self.runtime, service, partition, stream)
         self._pumps.append(pump)
+        self._registers.append(groups_key(partition))
         return pump
 
     def routes(self) -> list[tuple[str, Any]]:
@@ -83,8 +89,8 @@ class Engine:
         await await_server(self.client, self.settings.redis_patience_s)
         await agree_on_partitions(self.client, self.settings.partitions)
         claim_idle_ms = round(self.settings.claim_idle_s * 1000)
-        for pump in self._pumps:
-            await self._create_group(pump)
+        for pump, register in zip(self._pumps, self._registers, strict=True):
+            await self._create_group(pump, register)
             recovery = Recovery(self.client, pump, consumer, claim_idle_ms)
             await recovery.look()
             self._recoveries.append(recovery)
@@ -171,12 +177,21 @@ class Engine:
                 self.metrics.pending.labels(group, stream).set(pending)
                 self.metrics.lag.labels(group, stream).set(lag)
 
-    async def _create_group(self, pump: Pump) -> None:
+    async def _create_group(self, pump: Pump, register: str) -> None:
+        """At the beginning of the stream; one that was lost, no further back than marks tell what was handled."""
+        name = f"{pump.service.name}|{pump.key}"
+        was_lost: Any = await self.client.hexists(register, name)
+        marked_since = datetime.now(UTC) - timedelta(days=self.settings.duplicate_days) + MARK_MARGIN
         try:
-            await self.client.xgroup_create(pump.key, pump.service.name, id="0", mkstream=True)
+            start = f"{to_ms(marked_since)}-0" if was_lost else "0"
+            await self.client.xgroup_create(pump.key, pump.service.name, id=start, mkstream=True)
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise LostGroupError(f"no group for {pump.key} can be created: {error}") from None
+        else:
+            if was_lost:
+                logger().error("group made anew", stream=pump.key, group=pump.service.name, since=start)
+        await self.client.hset(register, name, "1")
 
     async def _keep(self, work: Callable[[], Awaitable[None]]) -> None:
         """Runs a task for ever: over losses of Redis, which the watchdog counts, but not over the clock's."""

@@ -113,6 +113,22 @@ async def test_a_group_made_anew_repeats_nothing(redis_url: str) -> None:
         assert len(letters) == 3
 
 
+async def test_a_group_made_anew_leaves_alone_what_no_mark_tells_of(redis_url: str) -> None:
+    """What was handled so long ago that its marks are gone is not taken for new; what is younger is read again."""
+    window: dict[str, Any] = {"duplicate_days": 1, "late_window_days": 1}
+    before = round((datetime.now(UTC) - timedelta(days=3)).timestamp() * 1000)
+    async with client_for(redis_url) as client:
+        await client.xadd(SESSIONS, {"__data__": reported(1)}, id=f"{before}-0")
+        async with running([toy()], redis_url, **window):
+            await until_idle(client, 1)
+        await client.delete("care:{0}:progression:seen:patient-1")
+        await client.xgroup_destroy(SESSIONS, "progression")
+        await publish(client, Stream.SESSIONS, reported(2))
+        async with running([toy()], redis_url, **window):
+            await until_idle(client, 2)
+        assert [event["causationid"] for event in await read(client, Stream.ADJUSTMENTS)] == ["e1", "e2"]
+
+
 def reject_updates(state: Any, event: Incoming, protocols: Protocols, now: datetime) -> Decision[Any]:
     """A toy that rejects, as its core, whatever a patient says of themselves."""
     if isinstance(event, Arrival) and isinstance(event.event.data, PatientUpdated):
