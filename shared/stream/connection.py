@@ -9,11 +9,14 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    ClusterError,
     ConnectionError,  # noqa: A004  # redis' own, wider than the built-in
     OutOfMemoryError,
     ReadOnlyError,
+    RedisClusterException,
     RedisError,
     TimeoutError,  # noqa: A004
+    TryAgainError,
 )
 
 from shared.stream.error import UnreachableError, UnsuitableError
@@ -25,6 +28,9 @@ PASSING: tuple[type[Exception], ...] = (
     BusyLoadingError,
     ReadOnlyError,
     OutOfMemoryError,
+    ClusterError,
+    RedisClusterException,
+    TryAgainError,
     OSError,
 )
 """What a restart or failover of Redis looks like: worth another try."""
