@@ -86,17 +86,32 @@ class Engine:
         if self._prepared:
             return
         self._prepared = True
-        await await_server(self.client, self.settings.redis_patience_s)
+        patience_s = self.settings.redis_patience_s
+        await await_server(self.client, patience_s)
+        deadline = time.monotonic() + patience_s
+        while True:
+            try:
+                await self._prepare_streams(consumer)
+                break
+            except PASSING as error:  # it answers, and takes nothing: no memory, no master
+                if time.monotonic() > deadline:
+                    raise UnreachableError(
+                        f"Redis takes nothing for {patience_s:g} s ({type(error).__name__})"
+                    ) from None
+                await asyncio.sleep(0.5)
+        for service in self.services:
+            if service.start_up is not None:
+                await service.start_up()
+
+    async def _prepare_streams(self, consumer: str) -> None:
         await agree_on_partitions(self.client, self.settings.partitions)
         claim_idle_ms = round(self.settings.claim_idle_s * 1000)
+        self._recoveries.clear()
         for pump, register in zip(self._pumps, self._registers, strict=True):
             await self._create_group(pump, register)
             recovery = Recovery(self.client, pump, consumer, claim_idle_ms)
             await recovery.look()
             self._recoveries.append(recovery)
-        for service in self.services:
-            if service.start_up is not None:
-                await service.start_up()
 
     def start(self) -> None:
         """Once the subscribers read."""
@@ -111,6 +126,8 @@ class Engine:
             for service in self.services
             if service.attend is not None
         ]
+        for task in self._tasks:
+            task.add_done_callback(self._end_with)
 
     async def stop(self) -> None:
         """Before the subscribers stop: no new work of its own, nobody waits for the clock."""
@@ -185,6 +202,8 @@ class Engine:
         try:
             start = f"{to_ms(marked_since)}-0" if was_lost else "0"
             await self.client.xgroup_create(pump.key, pump.service.name, id=start, mkstream=True)
+        except PASSING:
+            raise
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise LostGroupError(f"no group for {pump.key} can be created: {error}") from None
@@ -209,6 +228,11 @@ class Engine:
             except ResponseError as error:
                 self._judge(error)
                 await asyncio.sleep(1.0)
+
+    def _end_with(self, task: asyncio.Task[None]) -> None:
+        """Without one of its tasks a process would only look healthy."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(StreamError(f"a task of this process ended: {type(error).__name__}"))
 
     def _judge(self, error: ResponseError) -> None:
         if "NOGROUP" in str(error) or "WRONGTYPE" in str(error) or isinstance(error, NoPermissionError):

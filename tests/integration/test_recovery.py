@@ -1,16 +1,18 @@
 """What a process left unfinished is finished."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from shared.decision import Arrival, Decision, Incoming, Rejection
+from shared.embedded import EmbeddedServer
 from shared.event.patient import PatientUpdated
 from shared.event.wire import Stream
 from shared.protocol.library import Protocols
-from shared.stream.error import LostGroupError, StreamError, UnsuitableError
+from shared.stream.error import LostGroupError, StreamError, UnreachableError, UnsuitableError
 from shared.stream.idle import busy_groups, is_idle
 from shared.stream.key import READERS, stream_key
 from shared.stream.retention import trim
@@ -127,6 +129,33 @@ async def test_a_group_made_anew_leaves_alone_what_no_mark_tells_of(redis_url: s
         async with running([toy()], redis_url, **window):
             await until_idle(client, 2)
         assert [event["causationid"] for event in await read(client, Stream.ADJUSTMENTS)] == ["e1", "e2"]
+
+
+async def test_a_start_waits_until_redis_has_memory_again(private_server: Callable[[], EmbeddedServer]) -> None:
+    """A Redis that answers and takes nothing is waited for, like one that does not answer."""
+    url = private_server().url
+    async with client_for(url) as client:
+        await publish(client, Stream.SESSIONS, reported(1))
+        await client.config_set("maxmemory", 1)
+        relief = asyncio.create_task(_give_memory(client, after_s=1.0))
+        async with running([toy()], url):
+            await until_idle(client, 1)
+        await relief
+
+
+async def test_a_start_ends_where_redis_takes_nothing_for_long(private_server: Callable[[], EmbeddedServer]) -> None:
+    """It says so in a line, and a supervisor tries again."""
+    url = private_server().url
+    async with client_for(url) as client:
+        await client.config_set("maxmemory", 1)
+        with pytest.raises(UnreachableError, match="takes nothing for"):
+            async with running([toy()], url, redis_patience_s=0.2):
+                pass
+
+
+async def _give_memory(client: Any, after_s: float) -> None:
+    await asyncio.sleep(after_s)
+    await client.config_set("maxmemory", 0)
 
 
 def reject_updates(state: Any, event: Incoming, protocols: Protocols, now: datetime) -> Decision[Any]:
