@@ -12,7 +12,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deep lint bench format docs lock clean
+.PHONY: help demo test deep chaos lint bench format docs lock clean
 
 help: ## list what there is to do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ test: $(READY) ## every test that this machine can run; ARGS='-k flare' for some
 deep: $(READY) ## over 10,000 random histories against the safety envelope, in about a quarter of an hour
 	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest tests/property -k 'TestProgression or TestPlanned or TestIntake' \
 		--hypothesis-show-statistics $(ARGS)
+
+chaos: $(READY) ## 100,000 events and 200 faults, compared with care without faults; ARGS='--events 5000 --faults 30 --seed 2'
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 lint: $(READY) ## style, types, who imports whom, and whether generated documents are current
 	$(BIN)/ruff check

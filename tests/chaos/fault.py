@@ -10,11 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 from shared.event.wire import Stream
 from shared.stream.key import CLOCK, READERS, Lane, lane_key, stream_key
+from tests.chaos.cluster import Cluster
 from tests.chaos.fleet import Fleet, Replica
+from tests.chaos.patience import patiently
 from tests.chaos.server import Server
 from tests.support.black_box import SERVICES
 
@@ -29,7 +31,7 @@ class Arena:
     """What can be harmed."""
 
     fleet: Fleet
-    server: Server
+    server: Server | Cluster
     client: Redis
     partitions: int
     dice: random.Random
@@ -81,6 +83,7 @@ async def freeze_replica(arena: Arena) -> str:
 
 async def kill_redis(arena: Arena) -> str:
     """SIGKILL, and a start from its append-only file after a while."""
+    assert isinstance(arena.server, Server)
     async with arena.memory_lock:
         arena.server.kill()
         gone_s = arena.dice.uniform(0.1, 1.5)
@@ -91,14 +94,16 @@ async def kill_redis(arena: Arena) -> str:
 
 async def cut_connections(arena: Arena) -> str:
     """Every client's connection at once."""
-    found: Any = await _patiently(lambda: arena.client.execute_command("CLIENT", "KILL", "TYPE", "normal"))
+    client: Any = arena.client
+    found = await patiently(lambda: client.execute_command("CLIENT", "KILL", "TYPE", "normal"))
     return f"{found} of them"
 
 
 async def pause_redis(arena: Arena) -> str:
     """Redis answers nobody for a while: CLIENT PAUSE."""
     pause_ms = arena.dice.randint(500, 3000)
-    await _patiently(lambda: arena.client.execute_command("CLIENT", "PAUSE", pause_ms, "ALL"))
+    client: Any = arena.client
+    await patiently(lambda: client.execute_command("CLIENT", "PAUSE", pause_ms, "ALL"))
     await asyncio.sleep(pause_ms / 1000)
     return f"for {pause_ms} ms"
 
@@ -106,13 +111,13 @@ async def pause_redis(arena: Arena) -> str:
 async def exhaust_memory(arena: Arena) -> str:
     """Redis refuses what takes memory: maxmemory just above what is used, noeviction."""
     async with arena.memory_lock:
-        info: Any = await _patiently(lambda: arena.client.info("memory"))
-        await _patiently(lambda: arena.client.config_set("maxmemory", int(info["used_memory"]) + HEADROOM))
+        info: Any = await patiently(lambda: arena.client.info("memory"))
+        await patiently(lambda: arena.client.config_set("maxmemory", int(info["used_memory"]) + HEADROOM))
         short_s = arena.dice.uniform(1.0, 3.0)
         try:
             await asyncio.sleep(short_s)
         finally:
-            await _patiently(lambda: arena.client.config_set("maxmemory", 0))
+            await patiently(lambda: arena.client.config_set("maxmemory", 0))
     return f"for {short_s:.1f} s"
 
 
@@ -123,29 +128,36 @@ async def drop_group(arena: Arena) -> str:
     groups += [(lane_key(partition, name, Lane.DUE), name) for name in SERVICES]
     key, name = arena.dice.choice(groups)
     with contextlib.suppress(ResponseError):
-        await _patiently(lambda: arena.client.xgroup_destroy(key, name))
+        await patiently(lambda: arena.client.xgroup_destroy(key, name))
     return f"{name} of {key}"
 
 
 async def turn_clock_back(arena: Arena) -> str:
     """`care:clock` goes backward: the processes that see it stop with an error; then it is put right."""
     async with arena.clock_lock:
-        raw: Any = await _patiently(lambda: arena.client.get(CLOCK))
+        raw: Any = await patiently(lambda: arena.client.get(CLOCK))
         if raw is None:
             return "it was not set"
         earlier = datetime.fromisoformat(raw.decode()) - BACKWARD
-        await _patiently(lambda: arena.client.set(CLOCK, earlier.isoformat()))
+        await patiently(lambda: arena.client.set(CLOCK, earlier.isoformat()))
         try:
             await asyncio.sleep(0.5)
         finally:
-            await _patiently(lambda: arena.client.set(CLOCK, raw))
+            await patiently(lambda: arena.client.set(CLOCK, raw))
     return f"by {BACKWARD}"
 
 
 async def forget_scripts(arena: Arena) -> str:
     """SCRIPT FLUSH, as after a failover."""
-    await _patiently(lambda: arena.client.script_flush())
+    await patiently(lambda: arena.client.script_flush())
     return ""
+
+
+async def kill_master(arena: Arena) -> str:
+    """A master of a cluster: its replica takes over, and what it had not been sent is lost."""
+    assert isinstance(arena.server, Cluster)
+    async with arena.memory_lock:
+        return await arena.server.fail_over(arena.dice)
 
 
 FAULTS: tuple[Fault, ...] = (
@@ -163,6 +175,9 @@ FAULTS: tuple[Fault, ...] = (
 )
 
 
+CLUSTER_FAULTS: tuple[Fault, ...] = (kill_master, kill_replica, freeze_replica, drop_group)
+
+
 @dataclass(frozen=True, slots=True)
 class Planned:
     """A fault, and after how many written entries it happens."""
@@ -171,28 +186,16 @@ class Planned:
     fault: Fault
 
 
-def make_schedule(dice: random.Random, faults: int, entries: int) -> list[Planned]:
+def make_schedule(dice: random.Random, kinds: Sequence[Fault], faults: int, entries: int) -> list[Planned]:
     """So many faults spread over so many entries; each kind comes once before any comes again."""
-    kinds: list[Fault] = []
-    while len(kinds) < faults:
-        kinds += dice.sample(FAULTS, len(FAULTS))
+    chosen: list[Fault] = []
+    while len(chosen) < faults:
+        chosen += dice.sample(kinds, len(kinds))
     moments = sorted(dice.randrange(entries) for _ in range(faults))
-    return [Planned(after, fault) for after, fault in zip(moments, kinds[:faults], strict=True)]
+    return [Planned(after, fault) for after, fault in zip(moments, chosen[:faults], strict=True)]
 
 
 def _chosen(arena: Arena) -> Replica:
     """One that runs and is awake, if there is any."""
     replicas: Sequence[Replica] = [r for r in arena.fleet.replicas if r.is_running and not r.is_frozen]
     return arena.dice.choice(replicas or arena.fleet.replicas)
-
-
-async def _patiently(work: Callable[[], Awaitable[Any]]) -> Any:
-    """Tries until Redis answers: another fault may go on at the same time."""
-    async with asyncio.timeout(120):
-        while True:
-            try:
-                return await work()
-            except ResponseError:
-                raise
-            except (RedisError, OSError):
-                await asyncio.sleep(0.1)

@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from shared.stream.discovery import port_of
+from tests.chaos.patience import until
 from tests.chaos.server import die_with_parent
 from tests.support.black_box import SERVICES, free_ports
 from tests.support.running import environment_for, http_get
 
 RESTART_S = 0.2
 READY_S = 120.0
-PORT_OF = {services: offset for offset, services in enumerate([*((name,) for name in SERVICES)], start=1)}
 
 
 class Replica:
@@ -28,7 +29,7 @@ class Replica:
         """Statuses of its ends, negative for a signal; those of `stop` left out."""
         self.log = folder / f"{name}.log"
         port = free_ports()
-        self._port = port + PORT_OF.get(self.services, 0)
+        self._port = port_of(self.services, port)
         own = {"CARE_CONSUMER": name, "CARE_HTTP_PORT": str(port)}
         self._environment = environment_for(folder, **(dict(settings) | own))
         self._process: asyncio.subprocess.Process | None = None
@@ -109,9 +110,10 @@ class Fleet:
         await self.until_ready()
 
     async def until_ready(self) -> None:
-        async with asyncio.timeout(READY_S):
-            while not all([await replica.is_ready() for replica in self.replicas]):
-                await asyncio.sleep(0.1)
+        await until(self._are_ready, within_s=READY_S, what="all replicas to be ready")
+
+    async def _are_ready(self) -> bool:
+        return all([await replica.is_ready() for replica in self.replicas])
 
     async def stop(self) -> list[int | None]:
         """All at once; their statuses."""

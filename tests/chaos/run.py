@@ -4,22 +4,25 @@ import asyncio
 import contextlib
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from shared.stream.connection import connect
 from shared.stream.idle import busy_groups
 from shared.stream.key import CLOCK, CLOCK_HANDLED, stream_key
-from tests.chaos.fault import CLAIM_IDLE_S, Arena, Planned, make_schedule
+from tests.chaos.cluster import Cluster
+from tests.chaos.fault import CLAIM_IDLE_S, CLUSTER_FAULTS, FAULTS, Arena, Planned, make_schedule
 from tests.chaos.fleet import Fleet
+from tests.chaos.patience import patiently, until
 from tests.chaos.server import Server
-from tests.chaos.verdict import Size, Verdict, judge, measure
+from tests.chaos.verdict import Verdict, judge, numbers
 from tests.chaos.workload import Workload, Written
 from tests.support.black_box import SERVICES
 from tests.support.running import free_port
@@ -28,8 +31,6 @@ CHUNK = 50
 """Entries written in one go between two looks at the schedule of faults."""
 AT_ONCE = 2
 """Faults that may go on at the same time."""
-STEP_S = 600.0
-POLL_S = 0.05
 
 
 @dataclass(slots=True)
@@ -37,7 +38,6 @@ class Report:
     """What a run did and what came of it."""
 
     verdict: Verdict
-    size: Size
     faults: list[str] = field(default_factory=list)
     deaths: Mapping[int, int] = field(default_factory=dict)
     """Exit statuses of the processes and how often, negative for signals."""
@@ -45,7 +45,17 @@ class Report:
     """Statuses after the SIGTERM in the end."""
     surprised: Sequence[str] = ()
     """Replicas whose log holds a traceback."""
+    lost: int = 0
+    """Entries that Redis acknowledged and a failover took; they were written again."""
     seconds: float = 0.0
+
+    @property
+    def wrong(self) -> list[str]:
+        """All that must not be, in words."""
+        found = list(self.verdict.violations)
+        found += [f"a process ends with {status} on SIGTERM" for status in self.last_words if status != 0]
+        found += [f"{name} ended by surprise: its log holds a traceback" for name in self.surprised]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +70,9 @@ class Plan:
     apart: bool = False
     """A process for each service of a replica, instead of one for all four."""
     fsync: str = "always"
+    on_cluster: bool = False
+    """On a cluster of three masters and three replicas; the faults are others there."""
     settings: Mapping[str, str] = field(default_factory=dict)
-    most: Size | None = None
 
 
 Progress = Callable[[int, str], None]
@@ -75,14 +86,14 @@ async def run(plan: Plan, progress: Progress = lambda entries, what: None) -> Re
         runner = _Runner(plan, arena, progress)
         await runner.play()
         last_words = await arena.fleet.stop()
-        verdict = await judge(arena.client, plan.workload, most=plan.most)
+        verdict = await judge(arena.client, plan.workload)
         return Report(
             verdict,
-            await measure(arena.client),
             runner.done,
             arena.fleet.deaths(),
             last_words,
             arena.fleet.tracebacks(),
+            runner.lost,
             time.monotonic() - begun,
         )
 
@@ -90,8 +101,19 @@ async def run(plan: Plan, progress: Progress = lambda entries, what: None) -> Re
 @contextlib.asynccontextmanager
 async def arena_of(plan: Plan) -> AsyncIterator[Arena]:
     """A server and a fleet, ready; both are gone afterwards."""
-    server = Server(plan.folder / "redis", free_port(), fsync=plan.fsync)
-    await server.start()
+    server: Server | Cluster = (
+        Cluster(plan.folder) if plan.on_cluster else Server(plan.folder / "redis", free_port(), fsync=plan.fsync)
+    )
+    try:
+        await server.start()
+        async with _peopled(plan, server) as arena:
+            yield arena
+    finally:
+        server.kill()
+
+
+@contextlib.asynccontextmanager
+async def _peopled(plan: Plan, server: Server | Cluster) -> AsyncIterator[Arena]:
     settings = {
         "CARE_REDIS_URL": server.url,
         "CARE_PARTITIONS": str(plan.workload.partitions),
@@ -105,13 +127,12 @@ async def arena_of(plan: Plan) -> AsyncIterator[Arena]:
     client = connect(server.url)
     try:
         dice = random.Random(plan.seed + 1)  # noqa: S311  # a test's dice
-        await _patiently(lambda: client.set(CLOCK, plan.workload.begin.isoformat()))
+        await patiently(lambda: client.set(CLOCK, plan.workload.begin.isoformat()))
         await fleet.start()
         yield Arena(fleet, server, client, plan.workload.partitions, dice)
     finally:
         fleet.kill()
         await client.aclose()
-        server.kill()
 
 
 class _Runner:
@@ -120,12 +141,14 @@ class _Runner:
         self._arena = arena
         self._progress = progress
         self._written = 0
-        self._acknowledged: dict[str, str] = {}
-        """Stream key to the id of its newest entry that is known to be there."""
         total = sum(1 for _ in plan.workload.entries)
-        self._schedule: list[Planned] = make_schedule(arena.dice, plan.faults, total)
+        self._schedule: list[Planned] = make_schedule(
+            arena.dice, CLUSTER_FAULTS if plan.on_cluster else FAULTS, plan.faults, total
+        )
         self._going_on: set[asyncio.Task[None]] = set()
         self.done: list[str] = []
+        self.lost = 0
+        """Entries that Redis acknowledged and a failover took; they were written again."""
 
     async def play(self) -> None:
         for number, step in enumerate(self._plan.workload.steps):
@@ -135,6 +158,8 @@ class _Runner:
                 self._written += len(chunk)
                 self._progress(len(chunk), f"step {number}")
                 await self._harm()
+            if self._plan.on_cluster:
+                await self._restore(step.entries)
             await self._move(step.clock)
         while self._going_on:
             await asyncio.wait(self._going_on)
@@ -169,15 +194,25 @@ class _Runner:
             try:
                 pipeline = self._arena.client.pipeline(transaction=False)
                 for entry in left:
-                    pipeline.xadd(stream_key(entry.partition, entry.stream), dict(entry.fields))
+                    fields: dict[Any, Any] = dict(entry.fields)
+                    pipeline.xadd(stream_key(entry.partition, entry.stream), fields)
                 answers = await pipeline.execute(raise_on_error=False)
                 left = [entry for entry, answer in zip(left, answers, strict=True) if isinstance(answer, Exception)]
                 if not left:
                     return
-            except (RedisError, OSError):
+            except (RedisError, RedisClusterException, OSError):
                 pass
             await asyncio.sleep(0.1)
-            left = [entry for entry in left if not await _patiently(lambda e=entry: self._is_there(e))]
+            left = [entry for entry in left if not await patiently(partial(self._is_there, entry))]
+
+    async def _restore(self, entries: Sequence[Written]) -> None:
+        """Once no fault goes on: writes again what was acknowledged and is not there."""
+        while self._going_on:
+            await asyncio.wait(self._going_on)
+        there = Counter((await patiently(lambda: numbers(self._arena.client, self._plan.workload))).values())
+        lost = [entry for entry in entries if not there[entry.number]]
+        self.lost += len(lost)
+        await self._write(lost)
 
     async def _is_there(self, entry: Written) -> bool:
         rows: Any = await self._arena.client.xrevrange(stream_key(entry.partition, entry.stream), count=2 * CHUNK)
@@ -186,18 +221,17 @@ class _Runner:
     # ---- the clock ----
 
     async def _move(self, to: datetime) -> None:
-        async with asyncio.timeout(STEP_S):
-            while await _patiently(lambda: busy_groups(self._arena.client, self._plan.workload.partitions)):
-                await asyncio.sleep(POLL_S)
-            async with self._arena.clock_lock:
-                await _patiently(lambda: self._arena.client.set(CLOCK, to.isoformat()))
-            await self._come_to_rest(to)
+        await until(self._is_idle, what="the services to be idle")
+        async with self._arena.clock_lock:
+            await patiently(lambda: self._arena.client.set(CLOCK, to.isoformat()))
+        await self._come_to_rest(to)
 
     async def _come_to_rest(self, at: datetime) -> None:
         """All timers up to then have fired and nothing is left to do."""
-        async with asyncio.timeout(STEP_S):
-            while not await _patiently(lambda: self._is_at_rest(at)):
-                await asyncio.sleep(POLL_S)
+        await until(lambda: patiently(lambda: self._is_at_rest(at)), what=f"all that is due by {at}")
+
+    async def _is_idle(self) -> bool:
+        return not await patiently(lambda: busy_groups(self._arena.client, self._plan.workload.partitions))
 
     async def _is_at_rest(self, at: datetime) -> bool:
         fields: Any = await self._arena.client.hgetall(CLOCK_HANDLED)
@@ -205,15 +239,3 @@ class _Runner:
         if not all(name in handled and handled[name] >= at for name in SERVICES):
             return False
         return not await busy_groups(self._arena.client, self._plan.workload.partitions)
-
-
-async def _patiently(work: Callable[[], Any]) -> Any:
-    """Tries until Redis answers, whatever befalls it."""
-    while True:
-        try:
-            return await work()
-        except (RedisError, OSError):
-            await asyncio.sleep(0.1)
-
-
-__all__ = ["Plan", "Progress", "Redis", "Report", "arena_of", "run"]

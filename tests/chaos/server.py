@@ -37,6 +37,10 @@ class Server:
 
     def __init__(self, folder: Path, port: int, *arguments: str, fsync: str = "always") -> None:
         self.port = port
+        self.cluster_port = (
+            int(arguments[arguments.index("--cluster-port") + 1]) if "--cluster-port" in arguments else 0
+        )
+        """Where other nodes of its cluster reach it; 0 where it is none's."""
         self.folder = folder
         self._arguments = (
             *("--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""),
@@ -61,7 +65,7 @@ class Server:
                 [str(find_server().path), *self._arguments],
                 stdout=log,
                 stderr=log,
-                preexec_fn=die_with_parent(),  # noqa: PLW1509  # the child does no more than ask the kernel
+                preexec_fn=die_with_parent(),  # the child does no more than ask the kernel
             )
         async with asyncio.timeout(START_S):
             while not self.answers():

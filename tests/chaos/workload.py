@@ -15,7 +15,18 @@ from typing import Any
 from shared.event.wire import Stream
 from shared.stream.pure_pipeline import PurePipeline
 from tests.chaos.poison import RECIPES
-from tests.support.black_box import DAY, HOUR, MONDAY, STREAM_OF, checkin, decision, event, intake, partition_of, session
+from tests.support.black_box import (
+    DAY,
+    HOUR,
+    MONDAY,
+    STREAM_OF,
+    checkin,
+    decision,
+    event,
+    intake,
+    partition_of,
+    session,
+)
 from tests.support.four_services import four_services, send
 
 Json = dict[str, Any]
@@ -196,7 +207,7 @@ class _Author:
         for _ in range(int(count) + (self._dice.random() < count % 1) if day < DAYS else 0):
             recipe = RECIPES[self._poisons % len(RECIPES)]
             if recipe.__name__ == "unknown_program" and day + TOO_LATE > DAYS:
-                recipe = RECIPES[0]  # its late window would not be over in the end
+                recipe = RECIPES[1]  # its late window would not be over in the end
             mark = f"poison-{self._poisons}-{recipe.__name__}"
             patient = self._dice.choice(list(self._habits))
             self._poisons += 1

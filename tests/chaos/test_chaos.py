@@ -1,0 +1,52 @@
+"""Whatever is killed, frozen, cut off or starved: the outcome is that of a run without faults (docs/chaos.md)."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.embedded.binary import EmbeddedServerError, find_server
+from tests.chaos.fault import CLUSTER_FAULTS, FAULTS
+from tests.chaos.run import Plan, Report, run
+from tests.chaos.workload import make_workload
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """For servers, logs and data of one run."""
+    try:
+        find_server()
+    except EmbeddedServerError as error:
+        pytest.skip(f"no Redis server to kill: {error}")
+    with tempfile.TemporaryDirectory(prefix="care-chaos-") as name:
+        yield Path(name)
+
+
+def kinds(report: Report) -> set[str]:
+    return {fault.partition(" ")[0] for fault in report.faults}
+
+
+@pytest.mark.slow
+async def test_real_processes_end_like_the_run_in_memory(folder: Path) -> None:
+    """Without faults two replicas end exactly where the run in memory ends, which may stand for them."""
+    report = await run(Plan(make_workload(11, 160, 2), faults=0, seed=11, folder=folder))
+    assert report.wrong == []
+    assert report.deaths == {}
+
+
+@pytest.mark.slow
+async def test_faults_of_every_kind_change_no_outcome(folder: Path) -> None:
+    """Each kind of fault at least once, poison of every kind among the events: nothing lost, nothing twice."""
+    report = await run(Plan(make_workload(7, 500, 2), faults=len(FAULTS) + 4, seed=7, folder=folder))
+    assert report.wrong == []
+    assert kinds(report) == {fault.__name__ for fault in FAULTS}
+
+
+@pytest.mark.slow
+async def test_a_cluster_that_loses_masters_changes_no_outcome(folder: Path) -> None:
+    """What a Redis Cluster acknowledged and kept has its effect once, though masters and services die."""
+    plan = Plan(make_workload(5, 300, 6), faults=len(CLUSTER_FAULTS) + 1, seed=5, folder=folder, on_cluster=True)
+    report = await run(plan)
+    assert report.wrong == []
+    assert kinds(report) == {fault.__name__ for fault in CLUSTER_FAULTS}
