@@ -21,6 +21,7 @@ from shared.settings import SettingError, Settings
 from shared.stream.connection import connect, is_cluster, plain
 from shared.stream.engine import Engine
 from shared.stream.key import DATA_FIELD, Lane, stream_key
+from shared.stream.pause import pause_when_refused
 from shared.stream.pump import Pump, key_of
 from shared.stream.server import CareApplication
 
@@ -97,6 +98,7 @@ def _subscribe(
         include_in_schema=isinstance(stream, Stream),
     )
     subscribe(_handler(engine, pump, _payloads(stream) if isinstance(stream, Stream) else bytes))
+    pause_when_refused(subscribe)
     return subscription
 
 

@@ -153,6 +153,21 @@ async def test_a_start_ends_where_redis_takes_nothing_for_long(private_server: C
                 pass
 
 
+async def test_a_redis_that_refuses_to_be_read_is_not_asked_without_end(
+    private_server: Callable[[], EmbeddedServer],
+) -> None:
+    """Without its replicas Redis takes nothing: the service waits, and goes on by itself when they are back."""
+    url = private_server().url
+    async with client_for(url) as client, running([toy()], url):
+        await client.config_set("min-replicas-to-write", 1)
+        await asyncio.sleep(2)
+        await client.config_set("min-replicas-to-write", 0)
+        stats: Any = await client.info("commandstats")
+        assert 0 < stats["cmdstat_xreadgroup"]["rejected_calls"] < 50
+        await publish(client, Stream.SESSIONS, reported(1))
+        await until_idle(client, 1)
+
+
 async def _give_memory(client: Any, after_s: float) -> None:
     await asyncio.sleep(after_s)
     await client.config_set("maxmemory", 0)
