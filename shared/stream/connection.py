@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.connection import DefaultParser
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import (
@@ -15,6 +16,7 @@ from redis.exceptions import (
     ReadOnlyError,
     RedisClusterException,
     RedisError,
+    ResponseError,
     TimeoutError,  # noqa: A004
     TryAgainError,
 )
@@ -22,12 +24,18 @@ from redis.exceptions import (
 from shared.stream.error import UnreachableError, UnsuitableError
 from shared.stream.key import PARTITIONS
 
+
+class NotWritableError(ResponseError):
+    """Redis takes no writes for now: fewer replicas than `min-replicas-to-write`, or a disk that is full."""
+
+
 PASSING: tuple[type[Exception], ...] = (
     ConnectionError,
     TimeoutError,
     BusyLoadingError,
     ReadOnlyError,
     OutOfMemoryError,
+    NotWritableError,
     ClusterError,
     RedisClusterException,
     TryAgainError,
@@ -40,6 +48,8 @@ FLOOR = {"redis": (7, 0), "valkey": (8, 0)}
 
 def connect(url: str, *, max_connections: int = 64) -> Redis:
     """A client for the URL; nothing is sent yet. Each command is tried three times."""
+    # redis-py has no classes for these answers, and tells them from others by their text only.
+    DefaultParser.EXCEPTION_CLASSES.update(NOREPLICAS=NotWritableError, MISCONF=NotWritableError)
     retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 2)
     options: dict[str, Any] = {"socket_timeout": SOCKET_TIMEOUT_S, "socket_connect_timeout": SOCKET_TIMEOUT_S}
     if is_cluster(url):

@@ -4,13 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from redis.exceptions import RedisClusterException, RedisError, ResponseError
+from shared.stream.connection import PASSING
 
 T = TypeVar("T")
 PAUSE_S = 0.1
 LONGEST_S = 600.0
-PASSING_WORDS = ("LOADING", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "OOM", "TRYAGAIN", "NOREPLICAS", "UNBLOCKED")
-"""How a server begins to say that it cannot now."""
 
 
 async def patiently(work: Callable[[], Awaitable[T]]) -> T:
@@ -19,9 +17,7 @@ async def patiently(work: Callable[[], Awaitable[T]]) -> T:
         while True:
             try:
                 return await work()
-            except (RedisError, RedisClusterException, OSError) as error:
-                if isinstance(error, ResponseError) and not str(error).startswith(PASSING_WORDS):
-                    raise
+            except PASSING:
                 await asyncio.sleep(PAUSE_S)
 
 

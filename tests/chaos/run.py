@@ -12,9 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from redis.exceptions import RedisClusterException, RedisError
-
-from shared.stream.connection import connect
+from shared.stream.connection import PASSING, connect
 from shared.stream.idle import busy_groups
 from shared.stream.key import CLOCK, CLOCK_HANDLED, stream_key
 from tests.chaos.cluster import Cluster
@@ -200,7 +198,7 @@ class _Runner:
                 left = [entry for entry, answer in zip(left, answers, strict=True) if isinstance(answer, Exception)]
                 if not left:
                     return
-            except (RedisError, RedisClusterException, OSError):
+            except PASSING:
                 pass
             await asyncio.sleep(0.1)
             left = [entry for entry in left if not await patiently(partial(self._is_there, entry))]

@@ -168,6 +168,23 @@ async def test_a_redis_that_refuses_to_be_read_is_not_asked_without_end(
         await until_idle(client, 1)
 
 
+async def test_a_step_waits_while_redis_may_not_write(private_server: Callable[[], EmbeddedServer]) -> None:
+    """An outage of the replicas is no failure of the entries in hand: they are committed when it is over."""
+    url = private_server().url
+    async with client_for(url) as client:
+        pump = pump_for(client, url)
+        await client.xgroup_create(pump.key, "progression", id="0", mkstream=True)
+        await publish(client, Stream.SESSIONS, reported(1))
+        in_hand = await taken(client)
+        await client.config_set("min-replicas-to-write", 1)
+        step = asyncio.create_task(pump.process(*in_hand))
+        await asyncio.sleep(0.5)
+        assert not step.done()
+        await client.config_set("min-replicas-to-write", 0)
+        await asyncio.wait_for(step, 10)
+        assert len(await read(client, Stream.ADJUSTMENTS)) == 1
+
+
 async def _give_memory(client: Any, after_s: float) -> None:
     await asyncio.sleep(after_s)
     await client.config_set("maxmemory", 0)
