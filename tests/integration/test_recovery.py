@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -127,6 +128,20 @@ async def test_a_group_made_anew_leaves_alone_what_no_mark_tells_of(redis_url: s
         await client.xgroup_destroy(SESSIONS, "progression")
         await publish(client, Stream.SESSIONS, reported(2))
         async with running([toy()], redis_url, **window):
+            await until_idle(client, 2)
+        assert [event["causationid"] for event in await read(client, Stream.ADJUSTMENTS)] == ["e1", "e2"]
+
+
+async def test_a_group_lost_during_the_start_skips_nothing(redis_url: str) -> None:
+    """Between the preparation and the first read a group may vanish: it begins at the beginning again."""
+    async with client_for(redis_url) as client:
+        await publish(client, Stream.SESSIONS, reported(1))
+
+        async def lose_group() -> None:
+            await client.xgroup_destroy(SESSIONS, "progression")
+
+        async with running([replace(toy(), start_up=lose_group)], redis_url):
+            await publish(client, Stream.SESSIONS, reported(2))
             await until_idle(client, 2)
         assert [event["causationid"] for event in await read(client, Stream.ADJUSTMENTS)] == ["e1", "e2"]
 
