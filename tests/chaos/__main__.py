@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--apart", action="store_true", help="a process for each service, not one for all four")
     parser.add_argument("--partitions", type=int, default=0, help="by itself 2, and 6 on a cluster")
     parser.add_argument("--cluster", action="store_true", help="on a Redis Cluster of three masters and three replicas")
-    parser.add_argument("--fsync", choices=("always", "everysec"), default="always", help="of the single server")
+    parser.add_argument("--power", action="store_true", help="appendfsync everysec, and power losses among the faults")
     parser.add_argument("--keep", type=Path, help="a folder for logs and data, kept afterwards")
     arguments = parser.parse_args()
     console = Console(stderr=True)
@@ -48,7 +48,7 @@ def main() -> int:
             folder=folder,
             replicas=arguments.replicas,
             apart=arguments.apart,
-            fsync=arguments.fsync,
+            loses_power=arguments.power,
             on_cluster=arguments.cluster,
         )
         task = bar.add_task("care with faults", total=sum(1 for _ in workload.entries), what="starting")
@@ -68,7 +68,7 @@ def show(report: Report, console: Console, *, seed: int) -> None:
         table.add_row("processes ended with status " + str(status), str(times))
     for name, figure in report.verdict.figures.items():
         table.add_row(name, f"{figure:,}")
-    table.add_row("acknowledged, lost by a failover and written again", str(report.lost))
+    table.add_row("acknowledged by Redis, lost, and written again", str(report.lost))
     table.add_row("seconds", f"{report.seconds:.0f}")
     table.add_row("violations", str(len(report.wrong)))
     console.print(table)

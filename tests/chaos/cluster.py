@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,17 +78,27 @@ class Cluster:
         """Every node runs and says that all slots are served, and every replica follows its master."""
         await until(self._are_well, within_s=FORMED_S, what="a cluster that is well")
 
+    def holds(self, node: Server, slot: int) -> bool:
+        """The node serves a slot as its master."""
+        table: list[Any] = self.ask(node, "CLUSTER", "SLOTS")
+        return any(first <= slot <= last and master[1] == node.port for first, last, master, *_ in table)
+
     async def fail_over(self, dice: random.Random) -> str:
         """Kills a master, waits until its replica has taken over, and starts it again, as a replica now."""
         victim = dice.choice(self.masters())
-        heir = self.replica_of(victim)
+        took_s = await self.replace(victim, self.replica_of(victim))
+        return f"node {self.nodes.index(victim)}, replaced after {took_s:.1f} s"
+
+    async def replace(self, victim: Server, heir: Server, meanwhile: Callable[[], None] = lambda: None) -> float:
+        """As `fail_over`, of a given master and replica. Returns after how many seconds that had taken over."""
         begun = time.monotonic()
         victim.kill()
+        meanwhile()
         await until(lambda: self._leads(heir), within_s=FORMED_S, what="a replica to take over")
         took_s = time.monotonic() - begun
         await victim.start()
         await self.until_well()
-        return f"node {self.nodes.index(victim)}, replaced after {took_s:.1f} s"
+        return took_s
 
     def ask(self, node: Server, *command: Any) -> Any:
         """One command to one node, as it is."""

@@ -22,6 +22,8 @@ from tests.support.black_box import SERVICES
 
 CLAIM_IDLE_S = 1.0
 BACKWARD = timedelta(hours=2)
+LONGEST_TAIL = 128 * 1024
+"""Bytes: what is written within a second or so."""
 HEADROOM = 64 * 1024
 """Bytes that are left when memory runs out."""
 
@@ -160,6 +162,20 @@ async def kill_master(arena: Arena) -> str:
         return await arena.server.fail_over(arena.dice)
 
 
+async def lose_tail(arena: Arena) -> str:
+    """The machine loses power: with `appendfsync everysec` the newest writes have not reached the disk."""
+    assert isinstance(arena.server, Server)
+    async with arena.memory_lock, arena.clock_lock:
+        clock: Any = await patiently(lambda: arena.client.get(CLOCK))
+        longest = arena.dice.randrange(1, LONGEST_TAIL)
+        arena.server.kill()
+        arena.server.cut_tail(longest)
+        await arena.server.start()
+        if clock is not None:
+            await patiently(lambda: arena.client.set(CLOCK, clock))
+    return f"of {longest} bytes"
+
+
 FAULTS: tuple[Fault, ...] = (
     kill_replica,
     freeze_replica,
@@ -175,6 +191,7 @@ FAULTS: tuple[Fault, ...] = (
 )
 
 
+POWER_FAULTS: tuple[Fault, ...] = (lose_tail, kill_redis, kill_replica, freeze_replica)
 CLUSTER_FAULTS: tuple[Fault, ...] = (kill_master, kill_replica, freeze_replica, drop_group)
 
 

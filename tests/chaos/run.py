@@ -16,7 +16,7 @@ from shared.stream.connection import PASSING, connect
 from shared.stream.idle import busy_groups
 from shared.stream.key import CLOCK, CLOCK_HANDLED, stream_key
 from tests.chaos.cluster import Cluster
-from tests.chaos.fault import CLAIM_IDLE_S, CLUSTER_FAULTS, FAULTS, Arena, Planned, make_schedule
+from tests.chaos.fault import CLAIM_IDLE_S, CLUSTER_FAULTS, FAULTS, POWER_FAULTS, Arena, Fault, Planned, make_schedule
 from tests.chaos.fleet import Fleet
 from tests.chaos.patience import patiently, until
 from tests.chaos.server import Server
@@ -67,10 +67,22 @@ class Plan:
     replicas: int = 2
     apart: bool = False
     """A process for each service of a replica, instead of one for all four."""
-    fsync: str = "always"
+    loses_power: bool = False
+    """`appendfsync everysec`, and faults that take the end of the append-only file."""
     on_cluster: bool = False
     """On a cluster of three masters and three replicas; the faults are others there."""
-    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_forgetful(self) -> bool:
+        """Redis may lose what it has acknowledged: the platform looks, and writes it again."""
+        return self.on_cluster or self.loses_power
+
+    @property
+    def kinds(self) -> tuple[Fault, ...]:
+        """What can happen."""
+        if self.on_cluster:
+            return CLUSTER_FAULTS
+        return POWER_FAULTS if self.loses_power else FAULTS
 
 
 Progress = Callable[[int, str], None]
@@ -99,9 +111,9 @@ async def run(plan: Plan, progress: Progress = lambda entries, what: None) -> Re
 @contextlib.asynccontextmanager
 async def arena_of(plan: Plan) -> AsyncIterator[Arena]:
     """A server and a fleet, ready; both are gone afterwards."""
-    server: Server | Cluster = (
-        Cluster(plan.folder) if plan.on_cluster else Server(plan.folder / "redis", free_port(), fsync=plan.fsync)
-    )
+    server: Server | Cluster = Cluster(plan.folder)
+    if not plan.on_cluster:
+        server = Server(plan.folder / "redis", free_port(), fsync="everysec" if plan.loses_power else "always")
     try:
         await server.start()
         async with _peopled(plan, server) as arena:
@@ -119,8 +131,9 @@ async def _peopled(plan: Plan, server: Server | Cluster) -> AsyncIterator[Arena]
         "CARE_CLAIM_IDLE_S": str(CLAIM_IDLE_S),
         "CARE_MAX_DELIVERIES": "100",  # a death is no fault of the entries that were in flight
         "CARE_LOG_LEVEL": "warning",
-        **plan.settings,
     }
+    if plan.is_forgetful:
+        settings["CARE_MAX_AHEAD"] = "240"  # the clock may be lost as well, until it is set again
     fleet = Fleet(plan.folder, settings, count=plan.replicas, apart=plan.apart)
     client = connect(server.url)
     try:
@@ -138,11 +151,9 @@ class _Runner:
         self._plan = plan
         self._arena = arena
         self._progress = progress
-        self._written = 0
+        self._written: list[Written] = []
         total = sum(1 for _ in plan.workload.entries)
-        self._schedule: list[Planned] = make_schedule(
-            arena.dice, CLUSTER_FAULTS if plan.on_cluster else FAULTS, plan.faults, total
-        )
+        self._schedule = make_schedule(arena.dice, plan.kinds, plan.faults, total)
         self._going_on: set[asyncio.Task[None]] = set()
         self.done: list[str] = []
         self.lost = 0
@@ -153,11 +164,11 @@ class _Runner:
             for begin in range(0, len(step.entries), CHUNK):
                 chunk = step.entries[begin : begin + CHUNK]
                 await self._write(chunk)
-                self._written += len(chunk)
+                self._written += chunk
                 self._progress(len(chunk), f"step {number}")
                 await self._harm()
-            if self._plan.on_cluster:
-                await self._restore(step.entries)
+            if self._plan.is_forgetful:
+                await self._restore()
             await self._move(step.clock)
         while self._going_on:
             await asyncio.wait(self._going_on)
@@ -168,7 +179,7 @@ class _Runner:
 
     async def _harm(self) -> None:
         """Begins what is due by now, and waits while too much of it goes on."""
-        while self._schedule and self._schedule[0].after <= self._written:
+        while self._schedule and self._schedule[0].after <= len(self._written):
             while len(self._going_on) >= AT_ONCE:
                 await asyncio.wait(self._going_on, return_when=asyncio.FIRST_COMPLETED)
             planned = self._schedule.pop(0)
@@ -203,12 +214,12 @@ class _Runner:
             await asyncio.sleep(0.1)
             left = [entry for entry in left if not await patiently(partial(self._is_there, entry))]
 
-    async def _restore(self, entries: Sequence[Written]) -> None:
+    async def _restore(self) -> None:
         """Once no fault goes on: writes again what was acknowledged and is not there."""
         while self._going_on:
             await asyncio.wait(self._going_on)
         there = Counter((await patiently(lambda: numbers(self._arena.client, self._plan.workload))).values())
-        lost = [entry for entry in entries if not there[entry.number]]
+        lost = [entry for entry in self._written if not there[entry.number]]
         self.lost += len(lost)
         await self._write(lost)
 
@@ -232,6 +243,10 @@ class _Runner:
         return not await patiently(lambda: busy_groups(self._arena.client, self._plan.workload.partitions))
 
     async def _is_at_rest(self, at: datetime) -> bool:
+        clock: Any = await self._arena.client.get(CLOCK)
+        is_behind = clock is None or datetime.fromisoformat(clock.decode()) < at
+        if is_behind and not self._arena.clock_lock.locked():
+            await self._arena.client.set(CLOCK, at.isoformat())  # a failover took it
         fields: Any = await self._arena.client.hgetall(CLOCK_HANDLED)
         handled = {name.decode(): datetime.fromisoformat(value.decode()) for name, value in fields.items()}
         if not all(name in handled and handled[name] >= at for name in SERVICES):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ctypes
+import os
 import signal
 import subprocess
 import sys
@@ -78,6 +79,16 @@ class Server:
         with contextlib.suppress(redis.RedisError), redis.Redis(port=self.port, socket_timeout=1) as client:
             return bool(client.ping())
         return False
+
+    def cut_tail(self, longest: int) -> None:
+        """Takes so many bytes at most off the end of the append-only file, as if they had never reached the disk."""
+        newest = max(self.folder.glob("appendonlydir/*.incr.aof"), key=lambda path: path.stat().st_mtime_ns)
+        os.truncate(newest, max(0, newest.stat().st_size - longest))
+
+    def send(self, number: signal.Signals) -> None:
+        """A signal, if it runs."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
 
     def kill(self) -> None:
         """SIGKILL; what it had not written is gone."""
