@@ -1,26 +1,12 @@
 """Whatever is killed, frozen, cut off or starved: the outcome is that of a run without faults (docs/chaos.md)."""
 
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from shared.embedded.binary import EmbeddedServerError, find_server
 from tests.chaos.fault import CLUSTER_FAULTS, FAULTS, POWER_FAULTS
 from tests.chaos.run import Plan, Report, run
 from tests.chaos.workload import make_workload
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """For servers, logs and data of one run."""
-    try:
-        find_server()
-    except EmbeddedServerError as error:
-        pytest.skip(f"no Redis server to kill: {error}")
-    with tempfile.TemporaryDirectory(prefix="care-chaos-") as name:
-        yield Path(name)
 
 
 def kinds(report: Report) -> set[str]:

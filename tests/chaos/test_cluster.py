@@ -3,7 +3,6 @@
 import contextlib
 import json
 import signal
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 import redis
 
-from shared.embedded.binary import EmbeddedServerError, find_server
 from shared.event.wire import Stream
 from shared.stream.idle import busy_groups
 from shared.stream.key import stream_key
@@ -27,18 +25,13 @@ KEY = stream_key(0, Stream.SESSIONS)
 
 
 @pytest.fixture
-async def cluster() -> AsyncIterator[Cluster]:
+async def cluster(folder: Path) -> AsyncIterator[Cluster]:
+    made = Cluster(folder)
     try:
-        find_server()
-    except EmbeddedServerError as error:
-        pytest.skip(f"no Redis server to make a cluster of: {error}")
-    with tempfile.TemporaryDirectory(prefix="care-cluster-") as name:
-        made = Cluster(Path(name))
-        try:
-            await made.start()
-            yield made
-        finally:
-            made.kill()
+        await made.start()
+        yield made
+    finally:
+        made.kill()
 
 
 def careless(client: redis.Redis, raw: bytes) -> bool:
