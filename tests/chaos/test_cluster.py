@@ -14,10 +14,11 @@ from shared.event.wire import Stream
 from shared.stream.idle import busy_groups
 from shared.stream.key import stream_key
 from tests.chaos.cluster import Cluster
+from tests.chaos.fleet import Fleet
 from tests.chaos.patience import until
 from tests.chaos.server import Server
 from tests.support.black_box import MONDAY, intake, partition_of, session
-from tests.support.running import client_for, command, environment_for, wait_ready
+from tests.support.running import client_for, command, environment_for
 
 PARTITIONS = 6
 WRITTEN = 200
@@ -107,28 +108,29 @@ async def test_what_a_failover_can_take(cluster: Cluster) -> None:
 
 
 @pytest.mark.slow
-async def test_the_command_line_reads_a_cluster(cluster: Cluster, tmp_path: Path) -> None:
+async def test_the_command_line_reads_a_cluster(cluster: Cluster, folder: Path) -> None:
     """Services, status, trace, dead letters and a replay of them work over all partitions of a cluster."""
-    patients = [f"pt-{n}" for n in range(12)]
+    patients = [f"pt-{n}" for n in range(30)]
     assert {partition_of(patient, PARTITIONS) for patient in patients} == set(range(PARTITIONS))
-    environment = environment_for(tmp_path, CARE_REDIS_URL=cluster.url, CARE_PARTITIONS=str(PARTITIONS))
-    async with (
-        client_for(cluster.url) as client,
-        command("run", environment=environment, log=tmp_path / "log") as process,
-    ):
-        await wait_ready(environment, process)
-        for patient in patients:
-            told = intake(patient, MONDAY)
-            await client.xadd(stream_key(partition_of(patient, PARTITIONS), Stream.INTAKES), wire(told))
-        broken = wire(session(patients[0], MONDAY, pain_during=11))
-        await client.xadd(stream_key(partition_of(patients[0], PARTITIONS), Stream.SESSIONS), broken)
-        await until(lambda: has_done_all(client, len(patients)), what="twelve programs and a dead letter")
-        status = await told_by("status", environment=environment, folder=tmp_path)
-        traced = await told_by("trace", patients[0], environment=environment, folder=tmp_path)
-        letters = await told_by("dead-letters", "list", "--json", environment=environment, folder=tmp_path)
-        replayed = await told_by("dead-letters", "replay", "--all", environment=environment, folder=tmp_path)
-        process.terminate()
-        assert await process.wait() == 0
+    settings = {"CARE_REDIS_URL": cluster.url, "CARE_PARTITIONS": str(PARTITIONS)}
+    environment = environment_for(folder, **settings)
+    fleet = Fleet(folder, settings, count=1, apart=False)
+    try:
+        async with client_for(cluster.url) as client:
+            await fleet.start()
+            for patient in patients:
+                told = wire(intake(patient, MONDAY))
+                await client.xadd(stream_key(partition_of(patient, PARTITIONS), Stream.INTAKES), told)
+            broken = wire(session(patients[0], MONDAY, pain_during=11))
+            await client.xadd(stream_key(partition_of(patients[0], PARTITIONS), Stream.SESSIONS), broken)
+            await until(lambda: has_done_all(client, len(patients)), what="all programs and a dead letter")
+            status = await told_by("status", environment=environment, folder=folder)
+            traced = await told_by("trace", patients[0], environment=environment, folder=folder)
+            letters = await told_by("dead-letters", "list", "--json", environment=environment, folder=folder)
+            replayed = await told_by("dead-letters", "replay", "--all", environment=environment, folder=folder)
+        assert await fleet.stop() == [0]
+    finally:
+        fleet.kill()
     assert all(f"care:{{{partition}}}:sessions" in status for partition in range(PARTITIONS))
     assert "program.planned" in traced
     assert json.loads(letters)["data"]["error"]["code"] == "out_of_range"
