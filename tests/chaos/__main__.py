@@ -52,7 +52,11 @@ def main() -> int:
             on_cluster=arguments.cluster,
         )
         task = bar.add_task("care with faults", total=sum(1 for _ in workload.entries), what="starting")
-        report = asyncio.run(run(plan, lambda entries, what: bar.update(task, advance=entries, what=what)))
+        try:
+            report = asyncio.run(run(plan, lambda entries, what: bar.update(task, advance=entries, what=what)))
+        except TimeoutError as error:
+            console.print(f"it does not come to rest: {error}", style="red")
+            return 1
     show(report, Console(), seed=arguments.seed)
     return 1 if report.wrong else 0
 

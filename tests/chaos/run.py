@@ -170,8 +170,7 @@ class _Runner:
             if self._plan.is_forgetful:
                 await self._restore()
             await self._move(step.clock)
-        while self._going_on:
-            await asyncio.wait(self._going_on)
+        await self._let_end()
         await self._arena.fleet.until_ready()
         await self._come_to_rest(self._plan.workload.steps[-1].clock)
 
@@ -181,12 +180,16 @@ class _Runner:
         """Begins what is due by now, and waits while too much of it goes on."""
         while self._schedule and self._schedule[0].after <= len(self._written):
             while len(self._going_on) >= AT_ONCE:
-                await asyncio.wait(self._going_on, return_when=asyncio.FIRST_COMPLETED)
-            planned = self._schedule.pop(0)
-            task = asyncio.create_task(self._do(planned))
-            self._going_on.add(task)
-            task.add_done_callback(self._going_on.discard)
+                await self._let_end(asyncio.FIRST_COMPLETED)
+            self._going_on.add(asyncio.create_task(self._do(self._schedule.pop(0))))
             await asyncio.sleep(self._arena.dice.uniform(0, 0.5))
+
+    async def _let_end(self, when: str = asyncio.ALL_COMPLETED) -> None:
+        """Waits for faults that go on; raises what one of them raised."""
+        if self._going_on:
+            ended, self._going_on = await asyncio.wait(self._going_on, return_when=when)
+            for task in ended:
+                task.result()
 
     async def _do(self, planned: Planned) -> None:
         name = planned.fault.__name__
@@ -216,8 +219,7 @@ class _Runner:
 
     async def _restore(self) -> None:
         """Once no fault goes on: writes again what was acknowledged and is not there."""
-        while self._going_on:
-            await asyncio.wait(self._going_on)
+        await self._let_end()
         there = Counter((await patiently(lambda: numbers(self._arena.client, self._plan.workload))).values())
         lost = [entry for entry in self._written if not there[entry.number]]
         self.lost += len(lost)

@@ -1,12 +1,17 @@
 """Whatever is killed, frozen, cut off or starved: the outcome is that of a run without faults (docs/chaos.md)."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.chaos.fault import CLUSTER_FAULTS, FAULTS, POWER_FAULTS
+from tests.chaos.poison import RECIPES
 from tests.chaos.run import Plan, Report, run
 from tests.chaos.workload import make_workload
+
+NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+CODES = {recipe("mark", "pt-0", NOW).code for recipe in RECIPES}
 
 
 def kinds(report: Report) -> set[str]:
@@ -24,7 +29,9 @@ async def test_real_processes_end_like_the_run_in_memory(folder: Path) -> None:
 @pytest.mark.slow
 async def test_faults_of_every_kind_change_no_outcome(folder: Path) -> None:
     """Each kind of fault at least once, poison of every kind among the events: nothing lost, nothing twice."""
-    report = await run(Plan(make_workload(7, 350, 2), faults=len(FAULTS) + 4, seed=7, folder=folder))
+    workload = make_workload(7, 350, 2)
+    assert {entry.poison for entry in workload.entries if entry.poison} == CODES
+    report = await run(Plan(workload, faults=len(FAULTS) + 4, seed=7, folder=folder))
     assert report.wrong == []
     assert kinds(report) == {fault.__name__ for fault in FAULTS}
 

@@ -21,8 +21,6 @@ from tests.chaos.workload import OUTPUTS, Workload
 
 Json = dict[str, Any]
 RESPONSE = ("status", "week", "sessions_done", "adherence", "adherence_4w", "pain_trend_per_week")
-NEVER_DECODED = ("missing_data", "wrong_partition")
-"""Poison that the run in memory cannot hold: it knows neither other fields nor other partitions."""
 
 
 @dataclass(slots=True)
@@ -32,7 +30,8 @@ class Ending:
     disposition: Any = None
     programs: dict[str, Json] = field(default_factory=dict)
     """Program id to status, conditions, and the prescription in force."""
-    response: Json = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    """By the id of each open escalation."""
     open: set[tuple[str, str]] = field(default_factory=set)
     """Reason and severity of the escalations that nobody has resolved."""
     goals: set[str] = field(default_factory=set)
@@ -84,8 +83,8 @@ async def judge(client: Redis, workload: Workload) -> Verdict:
         verdict.violations.append(f"{times} of entry {n} that Redis acknowledged is gone from its stream")
     _judge_ids(verdict, outputs)
     _judge_letters(verdict, workload, written, [one for one in outputs if one.stream is Stream.DEAD_LETTERS])
-    found = endings(((one.stream, one.event) for one in outputs if one.event), workload)
-    _judge_endings(verdict, found, endings(_told(workload), workload))
+    found = endings((one.stream, one.event) for one in outputs if one.event)
+    _judge_endings(verdict, found, endings(_told(workload)))
     size = await measure(client)
     patients = workload.patients + len([entry for entry in workload.entries if entry.poison])  # some have a patient
     most = Size(
@@ -121,7 +120,7 @@ async def measure(client: Redis) -> Size:
     return Size(keys, state_bytes)
 
 
-def endings(told: Iterable[tuple[Stream, Json]], workload: Workload) -> dict[str, Ending]:
+def endings(told: Iterable[tuple[Stream, Json]]) -> dict[str, Ending]:
     """Each patient's ending, from events in the order of their streams."""
     found: dict[str, Ending] = defaultdict(Ending)
     newest: dict[str, tuple[int, Json]] = {}
@@ -159,9 +158,9 @@ def endings(told: Iterable[tuple[Stream, Json]], workload: Workload) -> dict[str
 def _escalate(ending: Ending, kind: str, data: Json) -> None:
     if kind == "care.escalation.raised.v1":
         ending.open = {one for one in ending.open if one[0] != data["reason"]} | {(data["reason"], data["severity"])}
-        ending.response[data["escalation_id"]] = data["reason"]
+        ending.reasons[data["escalation_id"]] = data["reason"]
     elif kind == "care.escalation.resolved.v1":
-        reason = ending.response.pop(data["escalation_id"], None)
+        reason = ending.reasons.pop(data["escalation_id"], None)
         ending.open = {one for one in ending.open if one[0] != reason}
 
 

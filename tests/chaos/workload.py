@@ -36,7 +36,7 @@ LEAPS = {6: 3, 14: 2}
 """Before these days the clock leaps at once, over so many days on which nobody reports anything."""
 EVENTS_EACH = 20
 """About so many entries for each patient, poison and duplicates included."""
-POISON_RATE = 0.03
+POISON_RATE = 0.06
 TOO_LATE = 16
 """Days: beyond the late window of 14."""
 FLAG = "claudication"
@@ -194,8 +194,7 @@ class _Author:
                 self._say(day, told | {"id": f"{told['data']['decision_id']}-{reason}"})
 
     def _say(self, day: int, told: Json) -> None:
-        arrives = day
-        self._planned[arrives].append((Stream(STREAM_OF[told["type"]]), json.dumps(told).encode(), told["subject"]))
+        self._planned[day].append((Stream(STREAM_OF[told["type"]]), json.dumps(told).encode(), told["subject"]))
 
     # ---- what is written ----
 
