@@ -12,7 +12,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deep fuzz lint bench format docs lock clean
+.PHONY: help demo test deep chaos fuzz lint bench format docs lock clean
 
 help: ## list what there is to do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ deep: $(READY) ## over 10,000 random histories against the safety envelope, in a
 
 fuzz: $(READY) ## a million spoilt events in process and 50,000 through the services; ARGS='--events 10000' for fewer
 	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+chaos: $(READY) ## 100,000 events and 200 faults, compared with care without faults; ARGS='--events 5000 --faults 30 --seed 2'
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 lint: $(READY) ## style, types, who imports whom, and whether generated documents are current
 	$(BIN)/ruff check

@@ -21,7 +21,7 @@ FIELDS: dict[str, str] = {
     "patient": "the patient's pseudonym (`subject`)",
     "correlation_id": "carried unchanged from the first event to all that follows",
     "causation_id": "the id of the event that caused this one, where there was one",
-    "delivery_count": "how many times the entry was delivered, 1 the first time",
+    "delivery_count": "how many times the entry was delivered, 1 the first time, 0 where read before its turn",
     "outcome": "`handled`, `ignored`, `waiting`, `rejected`, `duplicate`, `erased`, `dead_lettered`, "
     "or `failed` (it stays pending and is tried again)",
     "rule": "the rule that fired, or the code of the dead letter",

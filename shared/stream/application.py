@@ -23,6 +23,7 @@ from shared.stream.engine import Engine
 from shared.stream.key import DATA_FIELD, Lane, stream_key
 from shared.stream.pump import Pump, key_of
 from shared.stream.server import CareApplication
+from shared.stream.subscription import begin_at_the_beginning, pause_when_refused
 
 BLOCK_MS = 1000
 """How long a read waits for entries. Below redis-py's socket timeout of 5 s; it costs no latency."""
@@ -97,6 +98,8 @@ def _subscribe(
         include_in_schema=isinstance(stream, Stream),
     )
     subscribe(_handler(engine, pump, _payloads(stream) if isinstance(stream, Stream) else bytes))
+    begin_at_the_beginning(subscribe)
+    pause_when_refused(subscribe)
     return subscription
 
 

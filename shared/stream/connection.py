@@ -4,20 +4,30 @@ import asyncio
 from typing import Any
 
 from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.connection import DefaultParser
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    ClusterError,
     ConnectionError,  # noqa: A004  # redis' own, wider than the built-in
     OutOfMemoryError,
     ReadOnlyError,
+    RedisClusterException,
     RedisError,
+    ResponseError,
     TimeoutError,  # noqa: A004
+    TryAgainError,
 )
 
 from shared.stream.error import UnreachableError, UnsuitableError
 from shared.stream.key import PARTITIONS
+
+
+class NotWritableError(ResponseError):
+    """Redis takes no writes for now: fewer replicas than `min-replicas-to-write`, or a disk that is full."""
+
 
 PASSING: tuple[type[Exception], ...] = (
     ConnectionError,
@@ -25,6 +35,10 @@ PASSING: tuple[type[Exception], ...] = (
     BusyLoadingError,
     ReadOnlyError,
     OutOfMemoryError,
+    NotWritableError,
+    ClusterError,
+    RedisClusterException,
+    TryAgainError,
     OSError,
 )
 """What a restart or failover of Redis looks like: worth another try."""
@@ -34,6 +48,8 @@ FLOOR = {"redis": (7, 0), "valkey": (8, 0)}
 
 def connect(url: str, *, max_connections: int = 64) -> Redis:
     """A client for the URL; nothing is sent yet. Each command is tried three times."""
+    # redis-py has no classes for these answers, and tells them from others by their text only.
+    DefaultParser.EXCEPTION_CLASSES.update(NOREPLICAS=NotWritableError, MISCONF=NotWritableError)
     retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 2)
     options: dict[str, Any] = {"socket_timeout": SOCKET_TIMEOUT_S, "socket_connect_timeout": SOCKET_TIMEOUT_S}
     if is_cluster(url):

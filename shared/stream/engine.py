@@ -5,7 +5,7 @@ import contextlib
 import gc
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -23,9 +23,10 @@ from shared.stream.connection import PASSING, agree_on_partitions, await_server
 from shared.stream.desk import Desk
 from shared.stream.error import ClockError, ClockStoppedError, LostGroupError, StreamError, UnreachableError
 from shared.stream.idle import group_backlog
-from shared.stream.key import Lane
+from shared.stream.key import Lane, groups_key
 from shared.stream.presence import announce
 from shared.stream.pump import Pump, Runtime
+from shared.stream.record import to_ms
 from shared.stream.recovery import Recovery
 from shared.stream.retention import trim
 from shared.stream.scout import WATCHED, Scout
@@ -38,6 +39,8 @@ BOOT_S = 3.0
 TRIM_PERIOD_S = 300.0
 LOOK_AHEAD_PERIOD_S = 0.5
 RETIRE_PERIOD_S = 3600.0
+MARK_MARGIN = timedelta(hours=1)
+"""A mark must outlive the reading anew of its entry."""
 GC_THRESHOLD = 20_000
 """Objects made since the last look for garbage before the next one; Python's own 700 looks several times a step."""
 
@@ -70,6 +73,8 @@ class Engine:
         self.consumers_alive: Callable[[], bool] = lambda: True
         """Set by the application: whether the subscribers still read."""
         self._pumps: list[Pump] = []
+        self._registers: list[str] = []
+        """For each pump, the key of the register of the groups that were ever made."""
         self._recoveries: list[Recovery] = []
         self._timers = [TimerPromoter(client, self.clock, s.name, settings.partitions) for s in services]
         self._tasks: list[asyncio.Task[None]] = []
@@ -80,6 +85,7 @@ class Engine:
         """One more stream to handle. Before `prepare` only."""
         pump = Pump(self.runtime, service, partition, stream)
         self._pumps.append(pump)
+        self._registers.append(groups_key(partition))
         return pump
 
     def routes(self) -> list[tuple[str, Any]]:
@@ -95,17 +101,32 @@ class Engine:
         if self._prepared:
             return
         self._prepared = True
-        await await_server(self.client, self.settings.redis_patience_s)
-        await agree_on_partitions(self.client, self.settings.partitions)
-        claim_idle_ms = round(self.settings.claim_idle_s * 1000)
-        for pump in self._pumps:
-            await self._create_group(pump)
-            recovery = Recovery(self.client, pump, consumer, claim_idle_ms)
-            await recovery.look()
-            self._recoveries.append(recovery)
+        patience_s = self.settings.redis_patience_s
+        await await_server(self.client, patience_s)
+        deadline = time.monotonic() + patience_s
+        while True:
+            try:
+                await self._prepare_streams(consumer)
+                break
+            except PASSING as error:  # it answers, and takes nothing: no memory, no master
+                if time.monotonic() > deadline:
+                    raise UnreachableError(
+                        f"Redis takes nothing for {patience_s:g} s ({type(error).__name__})"
+                    ) from None
+                await asyncio.sleep(0.5)
         for service in self.services:
             if service.start_up is not None:
                 await service.start_up()
+
+    async def _prepare_streams(self, consumer: str) -> None:
+        await agree_on_partitions(self.client, self.settings.partitions)
+        claim_idle_ms = round(self.settings.claim_idle_s * 1000)
+        self._recoveries.clear()
+        for pump, register in zip(self._pumps, self._registers, strict=True):
+            await self._create_group(pump, register)
+            recovery = Recovery(self.client, pump, consumer, claim_idle_ms)
+            await recovery.look()
+            self._recoveries.append(recovery)
 
     def start(self) -> None:
         """Once the subscribers read."""
@@ -122,6 +143,8 @@ class Engine:
             for service in self.services
             if service.attend is not None
         ]
+        for task in self._tasks:
+            task.add_done_callback(self._end_with)
 
     async def stop(self) -> None:
         """Before the subscribers stop: no new work of its own, nobody waits for the clock."""
@@ -188,12 +211,23 @@ class Engine:
                 self.metrics.pending.labels(group, stream).set(pending)
                 self.metrics.lag.labels(group, stream).set(lag)
 
-    async def _create_group(self, pump: Pump) -> None:
+    async def _create_group(self, pump: Pump, register: str) -> None:
+        """At the beginning of the stream; one that was lost, no further back than marks tell what was handled."""
+        name = f"{pump.service.name}|{pump.key}"
+        was_lost: Any = await self.client.hexists(register, name)
+        marked_since = datetime.now(UTC) - timedelta(days=self.settings.duplicate_days) + MARK_MARGIN
         try:
-            await self.client.xgroup_create(pump.key, pump.service.name, id="0", mkstream=True)
+            start = f"{to_ms(marked_since)}-0" if was_lost else "0"
+            await self.client.xgroup_create(pump.key, pump.service.name, id=start, mkstream=True)
+        except PASSING:
+            raise
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise LostGroupError(f"no group for {pump.key} can be created: {error}") from None
+        else:
+            if was_lost:
+                logger().error("group made anew", stream=pump.key, group=pump.service.name, since=start)
+        await self.client.hset(register, name, "1")
 
     async def _keep(self, work: Callable[[], Awaitable[None]]) -> None:
         """Runs a task for ever: over losses of Redis, which the watchdog counts, but not over the clock's."""
@@ -211,6 +245,11 @@ class Engine:
             except ResponseError as error:
                 self._judge(error)
                 await asyncio.sleep(1.0)
+
+    def _end_with(self, task: asyncio.Task[None]) -> None:
+        """Without one of its tasks a process would only look healthy."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(StreamError(f"a task of this process ended: {type(error).__name__}"))
 
     def _judge(self, error: ResponseError) -> None:
         if "NOGROUP" in str(error) or "WRONGTYPE" in str(error) or isinstance(error, NoPermissionError):

@@ -38,6 +38,8 @@ class DueTimer:
 
 
 Content = Arrival | DueTimer | Undecodable
+LOOKED_AHEAD = 0
+"""Deliveries of an entry that is read before its turn: its dead letter, if it needs one, is written in its turn."""
 
 
 @dataclass(slots=True)
@@ -105,6 +107,16 @@ def marks_of(content: Content, service: str) -> tuple[str, ...]:
             return (f"salvage:{content.salvage.id}",) if content.salvage else ()
 
 
+def sought_of(content: Content, service: str) -> tuple[str, ...]:
+    """All marks to look up: beside those, that this very entry lies in the dead letters already."""
+    return (*marks_of(content, service), _buried(content.origin))
+
+
+def _buried(origin: Origin) -> str:
+    """Its id may be handled later, in another entry; this one is not read again after its group was lost."""
+    return f"buried:{origin.stream.rpartition(':')[2]}|{origin.entry_id}"
+
+
 def _marks(event_id: str, identity: str | None, dump: Any) -> tuple[str, ...]:
     if identity is None:
         return (f"id:{event_id}",)
@@ -137,6 +149,10 @@ class Fold:
         change = Change(subject, stored.version, stored.record, stored.record, unreadable=stored.unreadable)
         known = set(seen)
         for entry in entries:
+            if _buried(entry.origin) in known:
+                change.acks.append(entry.entry_id)
+                change.handled.append(Handled(entry, "duplicate"))
+                continue
             if isinstance(entry.content, Undecodable):
                 self._reject(change, known, entry, entry.content, now)
                 continue
@@ -205,6 +221,7 @@ class Fold:
             rejected += marks
         change.unmarks.extend(rejected)
         fresh = [mark for mark in marks if mark not in rejected]
+        fresh += [_buried(rejection.origin) for rejection in decision.rejections]
         change.marks = [mark for mark in change.marks if mark not in rejected] + fresh
         known.difference_update(rejected)
         known.update(fresh)
@@ -261,6 +278,7 @@ class Fold:
         self._save_flags(change, entry, now)
         body = letter(self.service.name, change.subject, cause, refusal, now)
         change.letters.append((entry.entry_id, body))
+        change.marks.append(_buried(entry.origin))
         change.handled.append(Handled(entry, "dead_lettered", "handler_failed", failure=name))
 
     def _save_flags(self, change: Change, entry: Entry, now: datetime) -> None:
@@ -286,7 +304,8 @@ class Fold:
         """Dead-letters what is no event, and lets its red flags act in the same commit."""
         rule: str = content.code
         mark = marks_of(content, self.service.name)
-        if content.salvage is not None and not known.intersection(mark) and not _is_erased(change, content.salvage):
+        erased = content.salvage is not None and _is_erased(change, content.salvage)
+        if content.salvage is not None and not known.intersection(mark) and not erased:
             try:
                 decision = self._decide(change, content.salvage, now)
             except Exception as error:
@@ -295,7 +314,12 @@ class Fold:
             change.marks.extend(mark)
             known.update(mark)
             rule = decision.rule or rule
+        if entry.deliveries == LOOKED_AHEAD:
+            change.handled.append(Handled(entry, "waiting", rule))
+            return
         change.letters.append((entry.entry_id, bury(self.service.name, entry, content, now)))
+        if not erased:  # nothing new is kept under the name of a patient who was erased
+            change.marks.append(_buried(entry.origin))
         change.handled.append(Handled(entry, "dead_lettered", rule))
 
 

@@ -54,6 +54,6 @@ def _entry(stream: Stream, key: str, entry_id: str, fields: dict[bytes, bytes]) 
     raw = unwrap(fields.get(DATA_FIELD, b""))
     try:
         event = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):  # whatever was rejected lies in the streams, too
         event = None
     return Entry(stream, key, entry_id, raw, event if isinstance(event, dict) else None)

@@ -107,6 +107,11 @@ def register_key(partition: int, service: str) -> str:
     return f"care:{{{partition}}}:{service}:register"
 
 
+def groups_key(partition: int) -> str:
+    """Hash of `<service>|<stream key>` for each consumer group that was ever made."""
+    return f"care:{{{partition}}}:groups"
+
+
 def present_key(service: str) -> str:
     """That a replica of the service reads its streams; how fresh the word is tells its time to live."""
     return f"care:{{0}}:present:{service}"

@@ -25,12 +25,15 @@ from shared.stream.commit import Commit
 from shared.stream.connection import PASSING
 from shared.stream.decode import Source, Undecodable, decode
 from shared.stream.desk import Desk
-from shared.stream.fold import Change, Content, DueTimer, Entry, Fold, Handled, bury, marks_of
+from shared.stream.fold import Change, Content, DueTimer, Entry, Fold, Handled, sought_of
 from shared.stream.key import ANSWERS_FOR, DATA_FIELD, Lane, lane_key, seen_key, state_key, stream_key, tombstone_key
 from shared.stream.record import Stored, reader
 
 ATTEMPTS = 50
 """Of one commit under contention; then the entries stay pending and are tried again later."""
+
+NOBODY = ""
+"""Stands for the patient of an entry that is no event: the mark of its dead letter has to lie somewhere."""
 
 Row = Mapping[bytes, bytes] | None
 Effect = tuple[Change, Entry, TimerFired]
@@ -94,10 +97,12 @@ class Pump:
         return decode(entry_id, row, source, now)
 
     def _subject(self, content: Content) -> str | None:
-        """The patient whose record an entry concerns; None where only a dead letter or nothing follows."""
+        """The patient whose record an entry concerns, or nobody's; None where another service answers for it."""
         match content:
             case Undecodable():
-                return content.salvage.subject if content.salvage and self.answers else None
+                if not self.answers:
+                    return None
+                return content.salvage.subject if content.salvage else NOBODY
             case DueTimer():
                 return content.subject
             case _:
@@ -144,7 +149,7 @@ class Pump:
     ) -> tuple[list[Change], list[Change]]:
         loaded = await self._load(patients)
         changes = [self._fold(subject, *loaded[subject], entries, now) for subject, entries in patients.items()]
-        letters = [(entry.entry_id, self._stray_letter(entry, now)) for entry in strays]
+        letters = [(entry.entry_id, b"") for entry in strays]
         sent = time.monotonic()
         lost = await self._commit(changes, letters, now)
         self._runtime.metrics.commit_seconds.labels(self.service.name).observe(time.monotonic() - sent)
@@ -175,7 +180,7 @@ class Pump:
             return {}
         name, partition = self.service.name, self._partition
         wanted = {
-            subject: [mark for entry in entries for mark in marks_of(entry.content, name)]
+            subject: [mark for entry in entries for mark in sought_of(entry.content, name)]
             for subject, entries in patients.items()
         }
         pipeline = self._runtime.client.pipeline(transaction=False)
@@ -192,14 +197,9 @@ class Pump:
             for subject, marks in wanted.items()
         }
 
-    def _stray_letter(self, entry: Entry, now: datetime) -> bytes:
-        if not self.answers or not isinstance(entry.content, Undecodable):
-            return b""
-        return bury(self.service.name, entry, entry.content, now)
-
     def _stray(self, entry: Entry) -> Handled:
         code = entry.content.code if isinstance(entry.content, Undecodable) else ""
-        return Handled(entry, "dead_lettered" if self.answers else "ignored", code)
+        return Handled(entry, "ignored", code)
 
     def _report(self, handled: Handled, duration_ms: float) -> None:
         """The canonical log line and the counters of one entry."""

@@ -105,6 +105,7 @@ class PurePipeline:
         self._numbers: dict[tuple[str, str], int] = defaultdict(int)
         self.ledgers: dict[tuple[str, str], list[bytes]] = defaultdict(list)
         """By service and patient, as encoded in Redis."""
+        self._fired = 0
         self._due: list[tuple[int, str, str, str]] = []
         """A heap of (due, service, patient, timer); what was cancelled since stays in it and is skipped."""
 
@@ -239,7 +240,9 @@ class PurePipeline:
 
     def _fire(self, service: str, patient: str, name: str, due_ms: int) -> None:
         raw = f"{due_ms}|{patient}|{name}".encode()
-        entry = Entry("0-0", DueTimer(patient, name, due_ms, Origin(lane_key(0, service, Lane.DUE), "0-0", raw)), 1)
+        self._fired += 1
+        origin = Origin(lane_key(0, service, Lane.DUE), f"{self._fired}-0", raw)
+        entry = Entry(origin.entry_id, DueTimer(patient, name, due_ms, origin), 1)
         self._holdings[(service, patient)].timers.pop(name, None)
         change = self._fold(service, patient, entry)
         for _, timer in change.effects:

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from shared.event.vocabulary import vocabulary
 from shared.event.wire import Stream
+from shared.stream.fold import LOOKED_AHEAD
 from shared.stream.key import DATA_FIELD
 from shared.stream.pump import Pump
 from shared.stream.salvage import SUDDEN_SEVERE_PAIN
@@ -24,7 +25,7 @@ BEHIND_S = 5.0
 """A full batch means a backlog, for so long."""
 WATCHED = (Stream.INTAKES, Stream.SESSIONS)
 
-Process = Callable[[Pump, Sequence[bytes], Sequence[Any]], Awaitable[None]]
+Process = Callable[[Pump, Sequence[bytes], Sequence[Any], Sequence[int]], Awaitable[None]]
 
 
 def _pattern() -> re.Pattern[bytes]:
@@ -57,7 +58,8 @@ class Scout:
             rows: Any = await self._client.xrange(self.pump.key, f"({after[0]}-{after[1]}", "+", count=PAGE)
             hits = [(entry_id, row) for entry_id, row in rows if self._pattern.search(row.get(DATA_FIELD, b""))]
             if hits:
-                await self._process(self.pump, [entry_id for entry_id, _ in hits], [row for _, row in hits])
+                ids, rows_hit = [entry_id for entry_id, _ in hits], [row for _, row in hits]
+                await self._process(self.pump, ids, rows_hit, [LOOKED_AHEAD] * len(hits))
                 found += len(hits)
             if rows:
                 after = self._seen = _id(rows[-1][0])

@@ -13,7 +13,7 @@ from shared.stream.scout import _pattern
 from tests.support.example import EPOCH, intake, wire
 from tests.support.running import client_for, publish, read, running
 
-BACKLOG = 800
+BACKLOG = 500
 BATCH = 20
 
 
@@ -40,6 +40,26 @@ async def test_a_red_flag_at_the_end_of_a_long_queue_is_escalated_first(redis_ur
         assert sum(at < escalated_at for at in adjusted_at) < BACKLOG / 2
         causes = [event["causationid"] for event in await read(client, Stream.ADJUSTMENTS)]
         assert len(causes) == len(set(causes)) == BACKLOG + 1
+
+
+async def test_a_spoilt_report_with_a_red_flag_acts_before_its_turn_and_is_put_aside_in_it(redis_url: str) -> None:
+    """What else is wrong with a report delays its red flag as little as a queue does; its dead letter comes once."""
+    work = workload.after(3)
+    flagged = workload.patient_id(BACKLOG)
+    raw = workload.flagged(flagged, 3, work.now)[1].replace(b'"pain_during": 6', b'"pain_during": 66')
+    async with client_for(redis_url) as client:
+        await client.set(CLOCK, work.now.isoformat())
+        await workload.seed(client, work, range(BACKLOG + 1))
+        await workload.send(client, work, range(BACKLOG))
+        await publish(client, Stream.SESSIONS, raw)
+        service = make_progression(Settings(redis_url=redis_url))
+        async with running([service], redis_url, clock="replay", batch_size=BATCH):
+            await wait_until_idle(client, 1, timeout_s=120)
+        (escalated_at,) = entry_ids(await client.xrange(stream_key(0, Stream.ESCALATIONS)))
+        adjusted_at = entry_ids(await client.xrange(stream_key(0, Stream.ADJUSTMENTS)))
+        assert sum(at < escalated_at for at in adjusted_at) < BACKLOG / 2
+        (letter,) = await read(client, Stream.DEAD_LETTERS)
+        assert letter["data"]["error"]["code"] == "out_of_range"
 
 
 async def test_an_intake_with_an_emergency_is_classified_before_the_others(redis_url: str) -> None:

@@ -1,20 +1,27 @@
 """What a process left unfinished is finished."""
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from shared.decision import Arrival, Decision, Incoming, Rejection
+from shared.embedded import EmbeddedServer
+from shared.event.patient import PatientUpdated
 from shared.event.wire import Stream
-from shared.stream.error import LostGroupError, StreamError, UnsuitableError
+from shared.protocol.library import Protocols
+from shared.stream.error import LostGroupError, StreamError, UnreachableError, UnsuitableError
 from shared.stream.idle import busy_groups, is_idle
 from shared.stream.key import READERS, stream_key
 from shared.stream.retention import trim
 from shared.stream.script import Script
 from tests.integration.test_exactly_once import pump_for, reported, taken
+from tests.support.example import wire
 from tests.support.running import client_for, publish, read, running, until_idle
-from tests.support.toy import toy
+from tests.support.toy import count, toy
 
 SESSIONS = stream_key(0, Stream.SESSIONS)
 
@@ -86,6 +93,123 @@ async def test_losing_the_group_ends_the_process(redis_url: str) -> None:
                 await asyncio.wait_for(application.engine.failed.wait(), 8)
                 assert not await application.engine.is_ready()
         assert issubclass(LostGroupError, StreamError)
+
+
+async def test_a_group_made_anew_repeats_nothing(redis_url: str) -> None:
+    """After a group was lost its stream is read again: no event has a second effect, no poison a second letter."""
+    broken = reported(2, pain_during=99, symptoms=["sudden_severe_pain"])
+    patient = wire("care.patient.updated.v1", {"language": "xx"}, event_id="rejected", subject="patient-1")
+    async with client_for(redis_url) as client:
+        async with running([toy(decide=reject_updates)], redis_url):
+            await publish(client, Stream.SESSIONS, reported(1), b"no event", broken)
+            await publish(client, Stream.PATIENTS, patient)
+            await until_idle(client, 2)
+        before = [await read(client, stream) for stream in (Stream.ADJUSTMENTS, Stream.DEAD_LETTERS)]
+        for stream in (Stream.SESSIONS, Stream.PATIENTS):
+            await client.xgroup_destroy(stream_key(0, stream), "progression")
+        async with running([toy(decide=reject_updates)], redis_url):
+            await publish(client, Stream.SESSIONS, reported(3))
+            await until_idle(client, 3)
+        adjustments, letters = [await read(client, stream) for stream in (Stream.ADJUSTMENTS, Stream.DEAD_LETTERS)]
+        assert (adjustments[:-1], letters) == (before[0], before[1])
+        assert adjustments[-1]["causationid"] == "e3"
+        assert len(letters) == 3
+
+
+async def test_a_group_made_anew_leaves_alone_what_no_mark_tells_of(redis_url: str) -> None:
+    """What was handled so long ago that its marks are gone is not taken for new; what is younger is read again."""
+    window: dict[str, Any] = {"duplicate_days": 1, "late_window_days": 1}
+    before = round((datetime.now(UTC) - timedelta(days=3)).timestamp() * 1000)
+    async with client_for(redis_url) as client:
+        await client.xadd(SESSIONS, {"__data__": reported(1)}, id=f"{before}-0")
+        async with running([toy()], redis_url, **window):
+            await until_idle(client, 1)
+        await client.delete("care:{0}:progression:seen:patient-1")
+        await client.xgroup_destroy(SESSIONS, "progression")
+        await publish(client, Stream.SESSIONS, reported(2))
+        async with running([toy()], redis_url, **window):
+            await until_idle(client, 2)
+        assert [event["causationid"] for event in await read(client, Stream.ADJUSTMENTS)] == ["e1", "e2"]
+
+
+async def test_a_group_lost_during_the_start_skips_nothing(redis_url: str) -> None:
+    """Between the preparation and the first read a group may vanish: it begins at the beginning again."""
+    async with client_for(redis_url) as client:
+        await publish(client, Stream.SESSIONS, reported(1))
+
+        async def lose_group() -> None:
+            await client.xgroup_destroy(SESSIONS, "progression")
+
+        async with running([replace(toy(), start_up=lose_group)], redis_url):
+            await publish(client, Stream.SESSIONS, reported(2))
+            await until_idle(client, 2)
+        assert [event["causationid"] for event in await read(client, Stream.ADJUSTMENTS)] == ["e1", "e2"]
+
+
+async def test_a_start_waits_until_redis_has_memory_again(private_server: Callable[[], EmbeddedServer]) -> None:
+    """A Redis that answers and takes nothing is waited for, like one that does not answer."""
+    url = private_server().url
+    async with client_for(url) as client:
+        await publish(client, Stream.SESSIONS, reported(1))
+        await client.config_set("maxmemory", 1)
+        relief = asyncio.create_task(_give_memory(client, after_s=1.0))
+        async with running([toy()], url):
+            await until_idle(client, 1)
+        await relief
+
+
+async def test_a_start_ends_where_redis_takes_nothing_for_long(private_server: Callable[[], EmbeddedServer]) -> None:
+    """It says so in a line, and a supervisor tries again."""
+    url = private_server().url
+    async with client_for(url) as client:
+        await client.config_set("maxmemory", 1)
+        with pytest.raises(UnreachableError, match="takes nothing for"):
+            async with running([toy()], url, redis_patience_s=0.2):
+                pass
+
+
+async def test_a_redis_that_refuses_to_be_read_is_not_asked_without_end(
+    private_server: Callable[[], EmbeddedServer],
+) -> None:
+    """Without its replicas Redis takes nothing: the service waits, and goes on by itself when they are back."""
+    url = private_server().url
+    async with client_for(url) as client, running([toy()], url):
+        await client.config_set("min-replicas-to-write", 1)
+        await asyncio.sleep(2)
+        await client.config_set("min-replicas-to-write", 0)
+        stats: Any = await client.info("commandstats")
+        assert 0 < stats["cmdstat_xreadgroup"]["rejected_calls"] < 50
+        await publish(client, Stream.SESSIONS, reported(1))
+        await until_idle(client, 1)
+
+
+async def test_a_step_waits_while_redis_may_not_write(private_server: Callable[[], EmbeddedServer]) -> None:
+    """An outage of the replicas is no failure of the entries in hand: they are committed when it is over."""
+    url = private_server().url
+    async with client_for(url) as client:
+        pump = pump_for(client, url)
+        await client.xgroup_create(pump.key, "progression", id="0", mkstream=True)
+        await publish(client, Stream.SESSIONS, reported(1))
+        in_hand = await taken(client)
+        await client.config_set("min-replicas-to-write", 1)
+        step = asyncio.create_task(pump.process(*in_hand))
+        await asyncio.sleep(0.5)
+        assert not step.done()
+        await client.config_set("min-replicas-to-write", 0)
+        await asyncio.wait_for(step, 10)
+        assert len(await read(client, Stream.ADJUSTMENTS)) == 1
+
+
+async def _give_memory(client: Any, after_s: float) -> None:
+    await asyncio.sleep(after_s)
+    await client.config_set("maxmemory", 0)
+
+
+def reject_updates(state: Any, event: Incoming, protocols: Protocols, now: datetime) -> Decision[Any]:
+    """A toy that rejects, as its core, whatever a patient says of themselves."""
+    if isinstance(event, Arrival) and isinstance(event.event.data, PatientUpdated):
+        return Decision(state, rejections=(Rejection("invalid_data", "$", "no", event.origin),), outcome="rejected")
+    return count(state, event, protocols, now)
 
 
 async def test_idleness_sees_what_waits_and_what_is_pending(redis_url: str) -> None:

@@ -1,0 +1,34 @@
+"""Two amendments to FastStream's stream subscribers, by private names that the pinned version keeps (decision 0003)."""
+
+import asyncio
+from typing import Any
+
+from redis.exceptions import ResponseError
+
+PAUSE_S = 1.0
+
+
+def begin_at_the_beginning(subscriber: Any) -> None:
+    """A group that is lost between the preparation and the start is made anew at 0.
+
+    Its own start makes it at the end of the stream, and what lies there is never read.
+    """
+    subscriber.last_id, subscriber.read_id = "0", ">"
+
+
+def pause_when_refused(subscriber: Any) -> None:
+    """Makes a subscriber wait where Redis refuses to be read; a lost group still ends it.
+
+    After READONLY, NOREPLICAS and the like it would ask again at once, a thousand times a second.
+    """
+    read = subscriber._get_msgs
+
+    async def read_or_pause(*arguments: Any) -> None:
+        try:
+            await read(*arguments)
+        except ResponseError as error:
+            if "NOGROUP" in str(error):
+                raise
+            await asyncio.sleep(PAUSE_S)  # the watchdog says what is wrong, and for how long
+
+    subscriber._get_msgs = read_or_pause
