@@ -20,13 +20,16 @@ from services.notifier.domain.delivery import (
     find_delivery,
     is_for_clinician,
     register_name,
+    role_of,
 )
 from services.notifier.domain.index import DIGEST
+from services.notifier.domain.ladder import TOLD, find_alarm
 from services.notifier.domain.policy import Policies
 from services.notifier.domain.state import Delivery, NotifierState
 from shared.decision import TimerFired
 from shared.event.envelope import derive_id
 from shared.log import logger
+from shared.metric import OTHER, Metrics
 from shared.stream.desk import Desk
 
 DIGEST_ITEMS = 200
@@ -75,6 +78,23 @@ class Dispatch:
         delivery = find_delivery(state, timer.name)
         if delivery is None:
             raise LookupError(f"{timer.name} has an effect and is no delivery")
+        outcome = await self._attempt(state, delivery, timer, desk)
+        if desk.metrics is not None:
+            self._count(desk.metrics, state, delivery, outcome)
+        return outcome
+
+    def _count(self, metrics: Metrics, state: NotifierState, delivery: Delivery, outcome: DeliveryOutcome) -> None:
+        channel = outcome.channel if outcome.channel in self._channels else OTHER
+        metrics.delivery_attempts.labels(channel, role_of(delivery), outcome.result).inc()
+        alarm = find_alarm(state, delivery.escalation_id) if delivery.kind in TOLD else None
+        if outcome.result == "sent" and alarm is not None and alarm.entered_at is not None and not alarm.is_told:
+            # Entries are written by the real clock, also in a replay.
+            waited = datetime.now(UTC) - alarm.entered_at
+            metrics.alert_seconds.labels(alarm.severity).observe(max(0.0, waited.total_seconds()))
+
+    async def _attempt(
+        self, state: NotifierState, delivery: Delivery, timer: TimerFired, desk: Desk[NotifierState]
+    ) -> DeliveryOutcome:
         channel = self._channel(delivery)
         if channel is None:
             return DeliveryOutcome(delivery.channel, "refused", "the channel is not set up")

@@ -6,7 +6,7 @@ say that something done for many is begun or done, and take an entry off the reg
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Literal, TypeVar
@@ -62,7 +62,10 @@ class Joint:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """One consumer group on one stream. `waiting_s`: for how long its oldest entry that is not handled has waited."""
+    """One consumer group on one stream. `waiting_s`: for how long its oldest entry that is not handled has waited.
+
+    `pending_s`: the same of its oldest entry that was delivered and not acknowledged.
+    """
 
     stream: str
     group: str
@@ -70,6 +73,7 @@ class Backlog:
     pending: int
     lag: int
     waiting_s: float
+    pending_s: float = 0.0
 
 
 class Desk(Generic[S]):
@@ -138,6 +142,29 @@ class Desk(Generic[S]):
         keys = [list_key(partition, self._service.name, name) for partition in range(self.settings.partitions)]
         return sum([int(await self._client.zcard(key)) for key in keys])
 
+    async def ages(self, name: str, floors_s: Sequence[float]) -> tuple[list[int], float]:
+        """How old the items of a list are by its instants and Redis's clock, in seconds.
+
+        For each of the ascending floors how many are as old and younger than the next floor says, and the age of the
+        oldest, 0 where the list is empty.
+        """
+        now_ms = to_ms(await self.redis_time())
+        keys = [list_key(partition, self._service.name, name) for partition in range(self.settings.partitions)]
+        edges_ms = [now_ms - round(1000 * floor_s) for floor_s in floors_s[1:]]
+        lows = [*(f"({edge_ms}" for edge_ms in edges_ms), "-inf"]
+        wanted = list(zip(lows, ["+inf", *edges_ms], strict=True)) if floors_s else []
+        pipeline = self._client.pipeline(transaction=False)
+        for key in keys:
+            pipeline.zrange(key, 0, 0, withscores=True)
+            for low, high in wanted:
+                pipeline.zcount(key, low, high)
+        answers = iter(await pipeline.execute())
+        counts, oldest_s = [0] * len(wanted), 0.0
+        for _ in keys:
+            oldest_s = max(oldest_s, *((now_ms - score) / 1000 for _, score in next(answers)), 0.0)
+            counts = [count + int(next(answers)) for count in counts]
+        return counts, oldest_s
+
     async def ledger(self, subject: str) -> list[dict[str, Any]]:
         """The newest entries of a patient's ledger, oldest first."""
         key = ledger_key(self._partition(subject), self._service.name, subject)
@@ -196,8 +223,9 @@ class Desk(Generic[S]):
             keys = list(dict.fromkeys(key for key, _ in expected))
             rows = {(key.decode(), group.decode()): rest for key, group, *rest in await _BACKLOG(self._client, keys)}
             for key, group in expected:
-                pending, lag, waiting_ms = rows.get((key, group), (0, 0, 0))
-                found.append(Backlog(key, group, (key, group) in rows, pending, lag, waiting_ms / 1000))
+                pending, lag, waiting_ms, pending_ms = rows.get((key, group), (0, 0, 0, 0))
+                ages_s = waiting_ms / 1000, pending_ms / 1000
+                found.append(Backlog(key, group, (key, group) in rows, pending, lag, *ages_s))
         return found
 
     async def next_timers(self, services: Iterable[str]) -> dict[str, Listed]:

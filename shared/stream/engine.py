@@ -21,7 +21,7 @@ from shared.stream.clock import make_clock
 from shared.stream.connection import PASSING, agree_on_partitions, await_server
 from shared.stream.desk import Desk
 from shared.stream.error import ClockError, ClockStoppedError, LostGroupError, StreamError, UnreachableError
-from shared.stream.idle import group_backlog
+from shared.stream.gauge import FRESH_S, GaugeReader
 from shared.stream.key import Lane
 from shared.stream.presence import announce
 from shared.stream.pump import Pump, Runtime
@@ -60,6 +60,8 @@ class Engine:
         self._tasks: list[asyncio.Task[None]] = []
         self._answered_at = time.monotonic()
         self._prepared = False
+        desks = {service.name: self.desk(service) for service in services}
+        self._gauges = GaugeReader(self.metrics, client, self.clock, settings.partitions, desks)
 
     def add_pump(self, service: Service[Any], partition: int, stream: Stream | Lane) -> Pump:
         """One more stream to handle. Before `prepare` only."""
@@ -161,15 +163,9 @@ class Engine:
             return False
         return True
 
-    async def measure(self) -> None:
-        """Reads pending and lag for the metrics."""
-        names = {service.name for service in self.services}
-        self.metrics.pending.clear()
-        self.metrics.lag.clear()
-        for stream, group, pending, lag in await group_backlog(self.client, self.settings.partitions):
-            if group in names:
-                self.metrics.pending.labels(group, stream).set(pending)
-                self.metrics.lag.labels(group, stream).set(lag)
+    async def measure(self, max_age_s: float = FRESH_S) -> None:
+        """Reads what Redis knows for the metrics. Never raises for a Redis that does not answer."""
+        await self._gauges.read(self.services, max_age_s)
 
     async def _create_group(self, pump: Pump) -> None:
         try:

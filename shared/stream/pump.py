@@ -26,6 +26,7 @@ from shared.stream.decode import Source, Undecodable, decode
 from shared.stream.desk import Desk
 from shared.stream.fold import Change, Content, DueTimer, Entry, Fold, Handled, bury, marks_of
 from shared.stream.key import ANSWERS_FOR, DATA_FIELD, Lane, lane_key, seen_key, state_key, stream_key, tombstone_key
+from shared.stream.meter import Meter
 from shared.stream.record import Stored, reader
 
 ATTEMPTS = 50
@@ -62,7 +63,9 @@ class Pump:
         window_ms = int(timedelta(days=settings.duplicate_days) / timedelta(milliseconds=1))
         self._commit = Commit(runtime.client, service.name, partition, self.key, window_ms)
         self._max_ahead = timedelta(hours=settings.max_ahead)
-        self._desk = Desk(runtime.client, runtime.clock, settings, service)
+        self._desk = Desk(runtime.client, runtime.clock, settings, service, runtime.metrics)
+        words = service.words.union(runtime.protocols.evidence)
+        self._meter = Meter(runtime.metrics, service.name, stream.value, words)
 
     async def process(self, ids: Sequence[bytes], rows: Sequence[Row], deliveries: Sequence[int] | None = None) -> None:
         """Handles one batch. Raises for what concerns all of it: Redis gone, the clock wrong."""
@@ -126,7 +129,7 @@ class Pump:
             effects += [(change, *effect) for change in changes if change not in lost for effect in change.effects]
             patients, strays = {change.subject: patients[change.subject] for change in lost}, []
             if lost:
-                self._runtime.metrics.conflicts.labels(self.service.name).inc(len(lost))
+                self._meter.conflicts(len(lost))
                 attempt += 1
                 if attempt >= ATTEMPTS:
                     logger().warning("contention", service=self.service.name, stream=self.key, patients=len(lost))
@@ -142,12 +145,12 @@ class Pump:
         letters = [(entry.entry_id, self._stray_letter(entry, now)) for entry in strays]
         sent = time.monotonic()
         lost = await self._commit(changes, letters, now)
-        self._runtime.metrics.commit_seconds.labels(self.service.name).observe(time.monotonic() - sent)
+        kept = [change for change in changes if change not in lost] if lost else changes
+        self._meter.committed(kept, strays, begun, sent)
         duration_ms = round((time.monotonic() - begun) * 1000, 1)
-        for change in changes:
-            if change not in lost:
-                for handled in change.handled:
-                    self._report(handled, duration_ms)
+        for change in kept:
+            for handled in change.handled:
+                self._report(handled, duration_ms)
         for entry in strays:
             self._report(self._stray(entry), duration_ms)
         return changes, lost
@@ -178,7 +181,9 @@ class Pump:
             pipeline.get(state_key(partition, name, subject))
             pipeline.get(tombstone_key(partition, name, subject))
             pipeline.zmscore(seen_key(partition, name, subject), marks)
-        answers = iter(await pipeline.execute())
+        found = await pipeline.execute()
+        self._meter.read(found[0])
+        answers = iter(found)
         return {
             subject: (
                 self._read(_living(next(answers), next(answers))),
@@ -198,12 +203,8 @@ class Pump:
 
     def _report(self, handled: Handled, duration_ms: float) -> None:
         """The canonical log line and the counters of one entry."""
-        entry, content, metrics = handled.entry, handled.entry.content, self._runtime.metrics
-        name = self.service.name
-        stream = self._stream.value
-        metrics.handled.labels(name, stream, handled.outcome).inc()
-        if handled.outcome == "dead_lettered":
-            metrics.dead_letters.labels(name, stream).inc()
+        entry, content, name = handled.entry, handled.entry.content, self.service.name
+        self._meter.handled(handled)
         fields: dict[str, Any] = {
             "service": name,
             "stream": self.key,
