@@ -36,6 +36,7 @@ from shared.stream.key import (
 from shared.stream.presence import absent_s
 from shared.stream.record import from_ms, reader, to_ms
 from shared.stream.script import Script
+from shared.trace import Traces
 
 S = TypeVar("S")
 _BACKLOG = Script("backlog.lua")
@@ -80,11 +81,19 @@ class Desk(Generic[S]):
     """One service's view."""
 
     def __init__(
-        self, client: Redis, clock: Clock, settings: Settings, service: Service[S], metrics: Metrics | None = None
+        self,
+        client: Redis,
+        clock: Clock,
+        settings: Settings,
+        service: Service[S],
+        metrics: Metrics | None = None,
+        traces: Traces | None = None,
     ) -> None:
         self.settings = settings
         self.metrics = metrics
         """The process's; None where no process runs that shows any."""
+        self.traces = traces
+        """The process's; None where it keeps none."""
         self._client = client
         self._clock = clock
         self._service = service
@@ -152,7 +161,8 @@ class Desk(Generic[S]):
         keys = [list_key(partition, self._service.name, name) for partition in range(self.settings.partitions)]
         edges_ms = [now_ms - round(1000 * floor_s) for floor_s in floors_s[1:]]
         lows = [*(f"({edge_ms}" for edge_ms in edges_ms), "-inf"]
-        wanted = list(zip(lows, ["+inf", *edges_ms], strict=True)) if floors_s else []
+        highs = ["+inf", *(str(edge_ms) for edge_ms in edges_ms)]
+        wanted = list(zip(lows, highs, strict=True)) if floors_s else []
         pipeline = self._client.pipeline(transaction=False)
         for key in keys:
             pipeline.zrange(key, 0, 0, withscores=True)

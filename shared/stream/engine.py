@@ -28,6 +28,7 @@ from shared.stream.pump import Pump, Runtime
 from shared.stream.recovery import Recovery
 from shared.stream.retention import trim
 from shared.stream.timer import TimerPromoter
+from shared.trace import Traces
 
 NOT_ANSWERING: tuple[type[Exception], ...] = (*PASSING, ResponseError)
 WATCH_PERIOD_S = 1.0
@@ -48,7 +49,8 @@ class Engine:
         self.client = client
         self.metrics = Metrics()
         self.clock = make_clock(settings.clock, client)
-        self.runtime = Runtime(client, self.clock, settings, protocols, self.metrics)
+        self.traces = Traces(self.metrics, [service.name for service in services], settings.trace_share)
+        self.runtime = Runtime(client, self.clock, settings, protocols, self.metrics, self.traces)
         self.failure: StreamError | None = None
         self.failed = asyncio.Event()
         self.started = asyncio.Event()
@@ -75,13 +77,14 @@ class Engine:
 
     def desk(self, service: Service[Any]) -> Desk[Any]:
         """What a service's own pages and watchers see of Redis."""
-        return Desk(self.client, self.clock, self.settings, service, self.metrics)
+        return Desk(self.client, self.clock, self.settings, service, self.metrics, self.traces)
 
     async def prepare(self, consumer: str) -> None:
         """Before any subscriber starts: server, partitions, groups, own leftovers. Raises StreamError."""
         if self._prepared:
             return
         self._prepared = True
+        self.traces.start()
         await await_server(self.client, self.settings.redis_patience_s)
         await agree_on_partitions(self.client, self.settings.partitions)
         claim_idle_ms = round(self.settings.claim_idle_s * 1000)
@@ -129,6 +132,7 @@ class Engine:
         except NOT_ANSWERING:
             logger().warning("could not withdraw from care:clock:handled")
         await self.client.aclose()
+        await asyncio.to_thread(self.traces.stop)
 
     def fail(self, error: StreamError) -> None:
         """The process cannot go on."""

@@ -28,6 +28,8 @@ from shared.stream.fold import Change, Content, DueTimer, Entry, Fold, Handled, 
 from shared.stream.key import ANSWERS_FOR, DATA_FIELD, Lane, lane_key, seen_key, state_key, stream_key, tombstone_key
 from shared.stream.meter import Meter
 from shared.stream.record import Stored, reader
+from shared.stream.span import SpanWriter
+from shared.trace import Traces
 
 ATTEMPTS = 50
 """Of one commit under contention; then the entries stay pending and are tried again later."""
@@ -45,6 +47,7 @@ class Runtime:
     settings: Settings
     protocols: Protocols
     metrics: Metrics
+    traces: Traces | None = None
 
 
 class Pump:
@@ -63,9 +66,12 @@ class Pump:
         window_ms = int(timedelta(days=settings.duplicate_days) / timedelta(milliseconds=1))
         self._commit = Commit(runtime.client, service.name, partition, self.key, window_ms)
         self._max_ahead = timedelta(hours=settings.max_ahead)
-        self._desk = Desk(runtime.client, runtime.clock, settings, service, runtime.metrics)
+        self._desk = Desk(runtime.client, runtime.clock, settings, service, runtime.metrics, runtime.traces)
         words = service.words.union(runtime.protocols.evidence)
         self._meter = Meter(runtime.metrics, service.name, stream.value, words)
+        self._spans = None
+        if runtime.traces is not None:
+            self._spans = SpanWriter(runtime.traces, service.name, stream.value, answers=self._answers)
 
     async def process(self, ids: Sequence[bytes], rows: Sequence[Row], deliveries: Sequence[int] | None = None) -> None:
         """Handles one batch. Raises for what concerns all of it: Redis gone, the clock wrong."""
@@ -146,13 +152,14 @@ class Pump:
         sent = time.monotonic()
         lost = await self._commit(changes, letters, now)
         kept = [change for change in changes if change not in lost] if lost else changes
-        self._meter.committed(kept, strays, begun, sent)
+        stray = [self._stray(entry) for entry in strays]
+        self._meter.committed(kept, stray, begun, sent)
         duration_ms = round((time.monotonic() - begun) * 1000, 1)
         for change in kept:
             for handled in change.handled:
                 self._report(handled, duration_ms)
-        for entry in strays:
-            self._report(self._stray(entry), duration_ms)
+        for handled in stray:
+            self._report(handled, duration_ms)
         return changes, lost
 
     async def _perform(self, change: Change, entry: Entry, timer: TimerFired) -> None:
@@ -204,7 +211,8 @@ class Pump:
     def _report(self, handled: Handled, duration_ms: float) -> None:
         """The canonical log line and the counters of one entry."""
         entry, content, name = handled.entry, handled.entry.content, self.service.name
-        self._meter.handled(handled)
+        if self._spans is not None:
+            self._spans.handled(handled, duration_ms)
         fields: dict[str, Any] = {
             "service": name,
             "stream": self.key,
