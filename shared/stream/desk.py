@@ -15,16 +15,13 @@ from redis.asyncio import Redis
 
 from shared.event.envelope import Event
 from shared.event.registry import adapter
-from shared.event.wire import Stream
 from shared.metric import Metrics
 from shared.service import Service
 from shared.settings import Settings
 from shared.stream.clock import Clock
 from shared.stream.key import (
-    READERS,
     Lane,
     joint_key,
-    lane_key,
     ledger_key,
     list_key,
     partition_of,
@@ -35,11 +32,10 @@ from shared.stream.key import (
 )
 from shared.stream.presence import absent_s
 from shared.stream.record import from_ms, reader, to_ms
-from shared.stream.script import Script
+from shared.stream.standing import Backlog, expected_groups, read_ages, read_backlog
 from shared.trace import Traces
 
 S = TypeVar("S")
-_BACKLOG = Script("backlog.lua")
 LEDGER_PAGE = 2000
 """Entries of a ledger read at most: the newest."""
 
@@ -59,22 +55,6 @@ class Joint:
 
     stands: Literal["mine", "begun", "done"]
     items: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """One consumer group on one stream. `waiting_s`: for how long its oldest entry that is not handled has waited.
-
-    `pending_s`: the same of its oldest entry that was delivered and not acknowledged.
-    """
-
-    stream: str
-    group: str
-    exists: bool
-    pending: int
-    lag: int
-    waiting_s: float
-    pending_s: float = 0.0
 
 
 class Desk(Generic[S]):
@@ -157,23 +137,7 @@ class Desk(Generic[S]):
         For each of the ascending floors how many are as old and younger than the next floor says, and the age of the
         oldest, 0 where the list is empty.
         """
-        now_ms = to_ms(await self.redis_time())
-        keys = [list_key(partition, self._service.name, name) for partition in range(self.settings.partitions)]
-        edges_ms = [now_ms - round(1000 * floor_s) for floor_s in floors_s[1:]]
-        lows = [*(f"({edge_ms}" for edge_ms in edges_ms), "-inf"]
-        highs = ["+inf", *(str(edge_ms) for edge_ms in edges_ms)]
-        wanted = list(zip(lows, highs, strict=True)) if floors_s else []
-        pipeline = self._client.pipeline(transaction=False)
-        for key in keys:
-            pipeline.zrange(key, 0, 0, withscores=True)
-            for low, high in wanted:
-                pipeline.zcount(key, low, high)
-        answers = iter(await pipeline.execute())
-        counts, oldest_s = [0] * len(wanted), 0.0
-        for _ in keys:
-            oldest_s = max(oldest_s, *((now_ms - score) / 1000 for _, score in next(answers)), 0.0)
-            counts = [count + int(next(answers)) for count in counts]
-        return counts, oldest_s
+        return await read_ages(self._client, self.settings.partitions, self._service.name, name, floors_s)
 
     async def ledger(self, subject: str) -> list[dict[str, Any]]:
         """The newest entries of a patient's ledger, oldest first."""
@@ -225,17 +189,9 @@ class Desk(Generic[S]):
 
     async def backlog(self, lanes: Iterable[tuple[str, Lane]] = ()) -> list[Backlog]:
         """Every group that must exist, of every service's streams and of the lanes named by service."""
-        wanted = list(lanes)
-        found = []
+        wanted, found = list(lanes), []
         for partition in range(self.settings.partitions):
-            expected = [(stream_key(partition, stream), group) for stream in Stream for group in READERS[stream]]
-            expected += [(lane_key(partition, name, lane), name) for name, lane in wanted]
-            keys = list(dict.fromkeys(key for key, _ in expected))
-            rows = {(key.decode(), group.decode()): rest for key, group, *rest in await _BACKLOG(self._client, keys)}
-            for key, group in expected:
-                pending, lag, waiting_ms, pending_ms = rows.get((key, group), (0, 0, 0, 0))
-                ages_s = waiting_ms / 1000, pending_ms / 1000
-                found.append(Backlog(key, group, (key, group) in rows, pending, lag, *ages_s))
+            found += await read_backlog(self._client, expected_groups(partition, wanted))
         return found
 
     async def next_timers(self, services: Iterable[str]) -> dict[str, Listed]:

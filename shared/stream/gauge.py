@@ -5,7 +5,6 @@ The work grows with the number of partitions and streams alone: no key is search
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -13,7 +12,6 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from shared.event.wire import Stream
 from shared.log import logger
 from shared.metric import Metrics
 from shared.service import Service
@@ -22,10 +20,10 @@ from shared.stream.connection import PASSING
 from shared.stream.desk import Desk
 from shared.stream.discovery import ORDER
 from shared.stream.error import ClockError
-from shared.stream.key import Lane, lane_key, stream_key, timers_key
+from shared.stream.key import Lane, stream_of
 from shared.stream.presence import absent_s
 from shared.stream.record import to_ms
-from shared.stream.script import Script
+from shared.stream.standing import expected_groups, read_backlog, read_server, read_timers
 
 FRESH_S = 5.0
 """So long an answer stands: two who scrape, or one in haste, cost Redis no more."""
@@ -34,7 +32,6 @@ WITHIN_S = 4.0
 CLOCK_WITHIN_S = 0.2
 """A replay's clock may not be set yet."""
 NOT_ANSWERING: tuple[type[Exception], ...] = (*PASSING, ResponseError, TimeoutError)
-_BACKLOG = Script("backlog.lua")
 
 
 class GaugeReader:
@@ -88,17 +85,18 @@ class GaugeReader:
 
     async def _read_groups(self, service: Service[Any]) -> None:
         """Over all partitions: what waits together, and the worst age."""
-        sources: tuple[Stream | Lane, ...] = (*service.reads, *Lane)
-        counts: dict[str, list[float]] = {source.value: [0, 0, 0, 0] for source in sources}
+        counts: dict[str, list[float]] = {}
         for partition in range(self._partitions):
-            keys = {_key(partition, service.name, source): source.value for source in sources}
-            for key, group, pending, lag, waiting_ms, pending_ms in await _BACKLOG(self._client, list(keys)):
-                if group.decode() == service.name:
-                    count = counts[keys[key.decode()]]
-                    count[0] += pending
-                    count[1] += lag
-                    count[2] = max(count[2], waiting_ms / 1000)
-                    count[3] = max(count[3], pending_ms / 1000)
+            lanes = [(service.name, lane) for lane in Lane if lane is Lane.DUE or service.perform is not None]
+            for one in await read_backlog(self._client, expected_groups(partition, lanes, [service.name])):
+                stream = stream_of(one.stream)
+                before = counts.get(stream, [0, 0, 0, 0])
+                counts[stream] = [
+                    before[0] + one.pending,
+                    before[1] + one.lag,
+                    max(before[2], one.waiting_s),
+                    max(before[3], one.pending_s),
+                ]
         gauges = (self._metrics.pending, self._metrics.lag, self._metrics.waiting, self._metrics.pending_age)
         for stream, count in counts.items():
             for gauge, value in zip(gauges, count, strict=True):
@@ -110,45 +108,17 @@ class GaugeReader:
                 now_ms = to_ms(await self._clock.now())
         except (TimeoutError, ClockError):
             return
-        asked = [(service.name, partition) for service in services for partition in range(self._partitions)]
-        pipeline = self._client.pipeline(transaction=False)
-        for name, partition in asked:
-            key = timers_key(partition, name)
-            pipeline.zcard(key)
-            pipeline.zcount(key, "-inf", now_ms)
-            pipeline.zrange(key, 0, 0, withscores=True)
-        answers = iter(await pipeline.execute())
-        found: dict[str, list[float]] = defaultdict(lambda: [0, 0, 0])
-        for name, _ in asked:
-            count = found[name]
-            count[0] += next(answers)
-            count[1] += next(answers)
-            count[2] = max(count[2], *((now_ms - due_ms) / 1000 for _, due_ms in next(answers)), 0)
-        for name, (held, due, overdue_s) in found.items():
-            self._metrics.timers.labels(name).set(held)
-            self._metrics.timers_due.labels(name).set(due)
-            self._metrics.timer_overdue.labels(name).set(overdue_s)
+        names = [service.name for service in services]
+        for name, count in (await read_timers(self._client, self._partitions, names, now_ms)).items():
+            self._metrics.timers.labels(name).set(count.held)
+            self._metrics.timers_due.labels(name).set(count.due)
+            self._metrics.timer_overdue.labels(name).set(count.overdue_s)
 
     async def _read_server(self) -> None:
-        """Of a cluster the worst of its nodes. A login that may not ask leaves these out."""
+        """A login that may not ask leaves these out."""
         with suppress(ResponseError):
-            nodes = [*_nodes(await self._client.info("memory"))]
-            metrics = self._metrics
-            fullest = max(nodes, key=lambda node: node["used_memory"] / (node["maxmemory"] or float("inf")))
-            metrics.redis_memory.set(fullest["used_memory"])
-            metrics.redis_memory_max.set(fullest["maxmemory"])
-            metrics.redis_noeviction.set(all(node["maxmemory_policy"] == "noeviction" for node in nodes))
-            persistence = _nodes(await self._client.info("persistence"))
-            metrics.redis_append_only.set(
-                all(node["aof_enabled"] and node.get("aof_last_write_status", "ok") == "ok" for node in persistence)
-            )
-
-
-def _key(partition: int, service: str, source: Stream | Lane) -> str:
-    return lane_key(partition, service, source) if isinstance(source, Lane) else stream_key(partition, source)
-
-
-def _nodes(info: Any) -> list[dict[str, Any]]:
-    """One server's answer, or one for each node of a cluster."""
-    values = list(info.values())
-    return values if values and all(isinstance(value, dict) for value in values) else [info]
+            server = await read_server(self._client)
+            self._metrics.redis_memory.set(server.memory_used)
+            self._metrics.redis_memory_max.set(server.memory_max)
+            self._metrics.redis_noeviction.set(server.is_noeviction)
+            self._metrics.redis_append_only.set(server.is_append_only)
