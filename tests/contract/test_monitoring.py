@@ -134,6 +134,17 @@ def test_dashboards_fit_any_grafana_and_their_panels_do_not_overlap(path: Path) 
             assert panel["description"]
 
 
+def test_prometheus_asks_every_service_where_the_compose_file_lets_it_listen() -> None:
+    """No service is left out, and nobody is asked at a wrong port."""
+    targets = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())["scrape_configs"][0]["static_configs"][0]
+    services = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]
+    listening = {f"{name}:{one['ports'][0].rpartition(':')[2]}" for name, one in services.items() if "ports" in one}
+    assert set(targets["targets"]) == listening
+    added = yaml.safe_load((ROOT / "deploy" / "monitoring.yaml").read_text())["services"]
+    mounted = [volume.partition(":")[0] for one in added.values() for volume in one["volumes"]]
+    assert all((ROOT / "deploy" / path).exists() for path in mounted if path.startswith("./"))
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -125,6 +125,26 @@ async def test_what_fails_is_an_error_until_it_is_put_aside(redis_url: str, monk
     assert len({span.span_id for span in tries}) == 3
 
 
+async def test_what_is_no_event_and_traces_that_are_none_are_told_as_far_as_they_go(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A producer's mistake in the very field that is for tracing rejects nothing and breaks no trace."""
+    sound = reported(1)[:-1]
+    wrong = [f', "traceparent": {value}}}'.encode() for value in ("17", '"00-0-0-01"', f'"{"x" * 9000}"', "null")]
+    async with collector() as taking, client_for(redis_url) as client:
+        for name, setting in taking.environment.items():
+            monkeypatch.setenv(name, setting)
+        async with running([toy()], redis_url) as application:
+            repeated = [sound.replace(b"e1", f"w{n}".encode()) + end for n, end in enumerate(wrong)]
+            other = [raw.replace(b"session-1", f"session-w{n}".encode()) for n, raw in enumerate(repeated)]
+            await publish(client, Stream.SESSIONS, b"garbage", *other)
+            await until(application, "care_entries_handled_total", len(wrong), **SESSIONS, outcome="handled")
+    assert {span.links for span in taking.spans} == {()}
+    told = [span for span in taking.spans if span.name == "sessions process"]
+    assert [span.attributes["care.outcome"] for span in told if span.is_error] == ["dead_lettered"]
+    assert len(told) == 1 + len(wrong)
+
+
 @pytest.mark.parametrize("answer", [HANG, b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"])
 async def test_a_collector_that_does_not_take_spans_holds_nothing_up(
     answer: bytes, redis_url: str, monkeypatch: pytest.MonkeyPatch
