@@ -132,7 +132,8 @@ class Engine:
         except NOT_ANSWERING:
             logger().warning("could not withdraw from care:clock:handled")
         await self.client.aclose()
-        await asyncio.to_thread(self.traces.stop)
+        if self.traces.is_on:
+            await asyncio.to_thread(self.traces.stop)
 
     def fail(self, error: StreamError) -> None:
         """The process cannot go on."""

@@ -16,7 +16,7 @@ from shared.log import logger
 from shared.metric import Metrics
 from shared.service import Service
 from shared.stream.clock import Clock
-from shared.stream.connection import PASSING
+from shared.stream.connection import RedisError
 from shared.stream.desk import Desk
 from shared.stream.discovery import ORDER
 from shared.stream.error import ClockError
@@ -31,7 +31,7 @@ WITHIN_S = 4.0
 """For everything that one look asks of Redis."""
 CLOCK_WITHIN_S = 0.2
 """A replay's clock may not be set yet."""
-NOT_ANSWERING: tuple[type[Exception], ...] = (*PASSING, ResponseError, TimeoutError)
+NOT_ANSWERING: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
 
 
 class GaugeReader:
@@ -45,6 +45,7 @@ class GaugeReader:
         self._desks = desks
         self._lock = asyncio.Lock()
         self._read_at: float | None = None
+        self._clear()
 
     async def read(self, services: Sequence[Service[Any]], max_age_s: float = FRESH_S) -> None:
         """Sets the gauges anew unless they are so fresh. What Redis does not tell now is left out."""
@@ -82,6 +83,11 @@ class GaugeReader:
             gauge.clear()
         for gauge in (metrics.open_escalations, metrics.oldest_unanswered, metrics.oldest_untold):
             gauge.clear()
+        # Without labels they cannot be left out; no rule fires for what is not a number.
+        for gauge in (metrics.redis_memory, metrics.redis_memory_max):
+            gauge.set(float("nan"))
+        for gauge in (metrics.redis_noeviction, metrics.redis_append_only):
+            gauge.set(float("nan"))
 
     async def _read_groups(self, service: Service[Any]) -> None:
         """Over all partitions: what waits together, and the worst age."""

@@ -209,7 +209,7 @@ class Pump:
         return Handled(entry, "dead_lettered" if self._answers else "ignored", code)
 
     def _report(self, handled: Handled, duration_ms: float) -> None:
-        """The canonical log line and the counters of one entry."""
+        """The canonical log line and the span of one entry."""
         entry, content, name = handled.entry, handled.entry.content, self.service.name
         if self._spans is not None:
             self._spans.handled(handled, duration_ms)

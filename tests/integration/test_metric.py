@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from math import isnan
 
 import redis
 from prometheus_client.parser import text_string_to_metric_families
@@ -159,6 +160,7 @@ async def test_a_redis_that_is_gone_is_told_and_nothing_old_is_shown_as_new(
         after = await scrape(application)
         assert value(after, "care_redis_up") == 0
         assert not [name for name, _ in after if name in ("care_lag_entries", "care_timers")]
+        assert isnan(value(after, "care_redis_append_only") or 0), "no alert that Redis may lose data comes of it"
         server.start()
 
 
