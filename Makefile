@@ -56,8 +56,8 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 
 lock: $(READY) ## write both lock files anew from pyproject.toml
 	@$(BIN)/uv --version 2>/dev/null || $(BIN)/pip install --quiet uv
-	$(LOCK) --output-file requirements.lock --extra plots
-	$(LOCK) --output-file requirements-dev.lock --group dev --extra plots --extra apprise
+	$(LOCK) --output-file requirements.lock --extra plots --extra tracing
+	$(LOCK) --output-file requirements-dev.lock --group dev --extra plots --extra apprise --extra tracing
 	$(subst pyproject.toml,bench/peers.in,$(LOCK)) --output-file bench/peers.lock
 
 # The peers that the benchmark compares with want older libraries than ours.

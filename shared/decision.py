@@ -7,7 +7,7 @@ in one transaction, or not at all.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Generic, Literal, TypeVar
 
@@ -30,6 +30,11 @@ class Origin:
     entry_id: str
     raw: bytes
     """The entry's original bytes."""
+
+    @property
+    def entered_at(self) -> datetime:
+        """When the entry was written, by the clock of the server that gave it its id."""
+        return datetime.fromtimestamp(int(self.entry_id.partition("-")[0]) / 1000, UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings
 
 from shared.event.registry import PAYLOADS, adapter, types_of
 from shared.event.wire import Stream
+from shared.metric import Description
 from shared.protocol.library import Protocols
 from shared.recording import PLATFORM_STREAMS
 from shared.service import Service
@@ -96,6 +97,26 @@ def log_reference(fields: Mapping[str, str]) -> str:
             "One line for each entry that a service handled. No line ever holds a name, an address or free text.",
             "",
             *_table(("field", "meaning"), [(f"`{name}`", meaning) for name, meaning in fields.items()]),
+            "",
+        ]
+    )
+
+
+def metric_reference(described: Iterable[Description]) -> str:
+    """Every metric, with its kind, labels and meaning."""
+    rows = []
+    for metric in described:
+        name = f"{metric.name}_total" if metric.kind == "counter" else metric.name
+        rows.append((f"`{name}`", metric.kind, ", ".join(metric.labels), metric.meaning))
+    return "\n".join(
+        [
+            "# Metrics",
+            "",
+            GENERATED,
+            "",
+            "What `GET /metrics` of every service gives. No label ever names a patient.",
+            "",
+            *_table(("metric", "kind", "labels", "meaning"), rows),
             "",
         ]
     )

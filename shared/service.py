@@ -33,6 +33,10 @@ class Service(Generic[S]):
 
     What it returns is decided as `Performed`. It must end well within `CARE_CLAIM_IDLE_S`.
     """
+    words: frozenset[str] = frozenset()
+    """What its decisions may name beside the protocols' evidence rows: rules and channels. For labels of metrics."""
+    measure: Callable[["Desk[S]"], Awaitable[None]] | None = None
+    """Sets the service's own gauges when metrics are asked for, at most every few seconds. Its cost is bounded."""
     start_up: Callable[[], Awaitable[Any]] | None = None
     """Runs once before the first event, e.g. to warn of a missing mail server."""
     routes: Callable[["Desk[S]"], Sequence[tuple[str, Any]]] | None = None

@@ -75,6 +75,13 @@ class Settings(BaseSettings):
     max_deliveries: int = Field(
         5, ge=1, le=100, description="Tries after which an entry whose handling fails goes to the dead letters"
     )
+    trace_share: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of traces that are kept, the same in all services; tracing is on where "
+        "OTEL_EXPORTER_OTLP_ENDPOINT names a collector",
+    )
     redis_patience_s: float = Field(
         30.0, gt=0, le=3600, description="Seconds without Redis after which a process ends with status 1"
     )

@@ -22,6 +22,7 @@ def make_service(settings: Settings) -> Service[IntakeState]:
         reads=(Stream.INTAKES, Stream.DECISIONS, Stream.PATIENTS),
         writes=(Stream.CLASSIFICATIONS, Stream.ESCALATIONS),
         state_type=IntakeState,
+        words=frozenset({"contradiction"}),
         decide=partial(decide, timedelta(days=settings.late_window_days)),
     )
 

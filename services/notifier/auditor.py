@@ -93,8 +93,6 @@ class Auditor:
         first = await desk.listed(OPEN, limit=1)
         timers = await desk.next_timers(ORDER)
         backlog = await desk.backlog(LANES)
-        if desk.metrics is not None:
-            desk.metrics.open_escalations.labels(SERVICE).set(await desk.count(OPEN))
         return Look(
             now=now,
             redis_at=redis_at,

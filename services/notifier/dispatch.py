@@ -1,6 +1,7 @@
 """`perform`: sends what committed state has claimed, and says what came of it."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
@@ -20,15 +21,20 @@ from services.notifier.domain.delivery import (
     find_delivery,
     is_for_clinician,
     register_name,
+    role_of,
 )
 from services.notifier.domain.index import DIGEST
+from services.notifier.domain.ladder import TOLD, find_alarm
 from services.notifier.domain.policy import Policies
 from services.notifier.domain.state import Delivery, NotifierState
 from shared.decision import TimerFired
 from shared.event.envelope import derive_id
 from shared.log import logger
+from shared.metric import OTHER, Metrics
 from shared.stream.desk import Desk
+from shared.trace import Span, span_id_of, trace_id_of
 
+SERVICE = "notifier"
 DIGEST_ITEMS = 200
 """In one digest; the inbox has the rest."""
 JOINT_S = 60
@@ -75,6 +81,26 @@ class Dispatch:
         delivery = find_delivery(state, timer.name)
         if delivery is None:
             raise LookupError(f"{timer.name} has an effect and is no delivery")
+        begun_ns = time.time_ns()
+        outcome = await self._attempt(state, delivery, timer, desk)
+        if desk.metrics is not None:
+            self._count(desk.metrics, state, delivery, outcome)
+        if desk.traces is not None and desk.traces.is_on:
+            desk.traces.emit(_span(delivery, timer, outcome, begun_ns))
+        return outcome
+
+    def _count(self, metrics: Metrics, state: NotifierState, delivery: Delivery, outcome: DeliveryOutcome) -> None:
+        channel = outcome.channel if outcome.channel in self._channels else OTHER
+        metrics.delivery_attempts.labels(channel, role_of(delivery), outcome.result).inc()
+        alarm = find_alarm(state, delivery.escalation_id) if delivery.kind in TOLD else None
+        if outcome.result == "sent" and alarm is not None and alarm.entered_at is not None and not alarm.is_told:
+            # Entries are written by the real clock, also in a replay.
+            waited = datetime.now(UTC) - alarm.entered_at
+            metrics.alert_seconds.labels(alarm.severity).observe(max(0.0, waited.total_seconds()))
+
+    async def _attempt(
+        self, state: NotifierState, delivery: Delivery, timer: TimerFired, desk: Desk[NotifierState]
+    ) -> DeliveryOutcome:
         channel = self._channel(delivery)
         if channel is None:
             return DeliveryOutcome(delivery.channel, "refused", "the channel is not set up")
@@ -160,6 +186,30 @@ async def _send(channel: Channel, message: Message, address: str) -> DeliveryOut
     except DeliveryError as error:
         return DeliveryOutcome(channel.name, "passing", error.cause)
     return DeliveryOutcome(channel.name, "sent", receipt.code)
+
+
+def _span(delivery: Delivery, timer: TimerFired, outcome: DeliveryOutcome, begun_ns: int) -> Span:
+    """One attempt: it follows from the escalation that it tells of, any other message from its timer."""
+    is_alert = delivery.kind in TOLD
+    number = delivery.attempts + delivery.unknown + 1
+    return Span(
+        service=SERVICE,
+        name=f"deliver {delivery.kind}",
+        trace_id=trace_id_of(timer.correlation_id),
+        span_id=span_id_of(SERVICE, delivery.notification_id, outcome.channel, str(number)),
+        parent_id=span_id_of(SERVICE, delivery.about if is_alert else timer.id),
+        begun_ns=begun_ns,
+        ended_ns=time.time_ns(),
+        kind="client",
+        attributes={
+            "care.channel": outcome.channel,
+            "care.role": role_of(delivery),
+            "care.step": delivery.step,
+            "care.attempt": number,
+            "care.result": outcome.result,
+        },
+        failure="" if outcome.result == "sent" else outcome.result,
+    )
 
 
 def wall_clock() -> datetime:

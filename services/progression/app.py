@@ -22,6 +22,7 @@ def make_service(settings: Settings) -> Service[State]:
         reads=(Stream.SESSIONS, Stream.PROGRAMS, Stream.DECISIONS, Stream.PATIENTS),
         writes=(Stream.ADJUSTMENTS, Stream.PROGRAMS, Stream.ESCALATIONS),
         state_type=State,
+        words=frozenset({"late"}),
         decide=partial(decide, timedelta(days=settings.late_window_days)),
     )
 

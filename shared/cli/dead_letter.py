@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 import json
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -19,23 +20,39 @@ app = typer.Typer(help="What was rejected, why, and another try.", no_args_is_he
 
 
 @app.command("list")
-def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False) -> None:
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    service: Annotated[str | None, typer.Option(help="Only those that this service rejected.")] = None,
+    code: Annotated[str | None, typer.Option(help="Only those with this code of error.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="End with status 1 where there are any.")] = False,
+) -> None:
     """List the dead letters, oldest first."""
-    letters = asyncio.run(_read(read_settings(Settings)))
+    wanted = {("service",): service, ("error", "code"): code}
+    letters = [
+        letter
+        for letter in asyncio.run(_read(read_settings(Settings)))
+        if all(value is None or letter.get("data", *path) == value for path, value in wanted.items())
+    ]
     if as_json:
         for letter in letters:
             typer.echo(json.dumps(letter.event))
-        return
-    if not letters:
+    elif letters:
+        _show(letters)
+    else:
         typer.echo("no dead letters")
-        return
+    if letters and check:
+        raise typer.Exit(1)
+
+
+def _show(letters: list[Entry]) -> None:
     table = Table(box=None, pad_edge=False)
-    for column in ("id", "rejected by", "stream", "error", "path", "reason"):
+    for column in ("id", "written", "rejected by", "stream", "error", "path", "reason"):
         table.add_column(column, overflow="fold")
     for letter in letters:
         error = letter.get("data", "error") or {}
         table.add_row(
             str(letter.get("id")),
+            f"{datetime.fromtimestamp(int(letter.entry_id.partition('-')[0]) / 1000, UTC):%Y-%m-%d %H:%M}",
             str(letter.get("data", "service")),
             str(letter.get("data", "stream")),
             error.get("code"),

@@ -10,10 +10,12 @@ from shared.document import (
     evidence_reference,
     json_schemas,
     log_reference,
+    metric_reference,
     setting_reference,
     stream_reference,
 )
 from shared.log import FIELDS
+from shared.metric import Metrics
 from shared.protocol.library import shipped_protocols
 from shared.settings import Settings
 from shared.stream.application import build_application
@@ -57,6 +59,7 @@ def _documents(folder: Path) -> dict[Path, str]:
     documents[folder / "reference" / "streams.md"] = stream_reference(services)
     documents[folder / "reference" / "settings.md"] = setting_reference(load_setting_classes())
     documents[folder / "reference" / "log-fields.md"] = log_reference(FIELDS)
+    documents[folder / "reference" / "metrics.md"] = metric_reference(Metrics().described)
     documents[folder / "reference" / "evidence.md"] = evidence_reference(shipped_protocols())
     return documents | {folder / path: text for path, text in load_documents().items()}
 

@@ -16,12 +16,12 @@ from redis.exceptions import RedisError
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from shared.cli import config as config_command
-from shared.cli import run as run_command
 from shared.settings import SettingError, Settings, explain
 from shared.stream.discovery import UnknownServiceError
 
 COMMANDS = {
+    "run": "run",
+    "config": "config",
     "replay": "replay",
     "dead-letters": "dead_letter",
     "trace": "trace",
@@ -38,17 +38,17 @@ ADDED = "adaptive_care.commands"
 
 
 class _Group(TyperGroup):
-    """The commands of this package, and those that services add, which are loaded only when they are needed."""
+    """The commands of this package, and those that services add. Only the one that is asked for is loaded."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *(entry.name for entry in entry_points(group=ADDED))]
+        return [*(name for name in COMMANDS if _is_there(name)), *(entry.name for entry in entry_points(group=ADDED))]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name in COMMANDS and _is_there(cmd_name):
+            return _named(getattr(_module(cmd_name), "app", None) or _alone(cmd_name), cmd_name)
         for entry in entry_points(group=ADDED, name=cmd_name):
-            command = get_command(entry.load())
-            command.name = cmd_name
-            return command
-        return super().get_command(ctx, cmd_name)
+            return _named(entry.load(), cmd_name)
+        return None
 
 
 app = typer.Typer(
@@ -63,7 +63,6 @@ app = typer.Typer(
 
 def main() -> None:
     """The entry point."""
-    _mount()
     try:
         app()
     except (SettingError, UnknownServiceError) as error:
@@ -78,18 +77,30 @@ def main() -> None:
         _end(str(error), 1)
 
 
-def _mount() -> None:
-    app.command("run")(run_command.run)
-    app.command("config")(config_command.config)
-    for command, module_name in COMMANDS.items():
-        name = f"shared.cli.{module_name}"
-        if importlib.util.find_spec(name) is None:
-            continue
-        module = importlib.import_module(name)
-        if isinstance(getattr(module, "app", None), typer.Typer):
-            app.add_typer(module.app, name=command)
-        else:
-            app.command(command)(getattr(module, module_name))
+@app.callback()
+def _root() -> None:
+    pass  # there to be a group: its docstring would replace the help above
+
+
+def _is_there(command: str) -> bool:
+    return importlib.util.find_spec(f"shared.cli.{COMMANDS[command]}") is not None
+
+
+def _module(command: str) -> Any:
+    return importlib.import_module(f"shared.cli.{COMMANDS[command]}")
+
+
+def _alone(command: str) -> typer.Typer:
+    """A command that is one function."""
+    found = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    found.command(command)(getattr(_module(command), COMMANDS[command]))
+    return found
+
+
+def _named(application: typer.Typer, name: str) -> Any:
+    command = get_command(application)
+    command.name = name
+    return command
 
 
 def _end(message: str, status: int) -> None:

@@ -13,6 +13,7 @@ from shared.cli.summary import summarise
 from shared.cli.terminal import console
 from shared.settings import Settings, read_settings
 from shared.stream.history import Entry, read_history
+from shared.trace import trace_id_of
 
 
 def trace(
@@ -71,3 +72,6 @@ def _show(entries: list[Entry]) -> None:
         )
         day = date
     console().print(table)
+    correlations = {str(entry.get("correlationid") or entry.get("id")) for entry in entries}
+    if len(correlations) == 1:
+        typer.echo(f"trace id, where tracing is on: {trace_id_of(correlations.pop()):032x}")

@@ -166,8 +166,7 @@ def _routes(engine: Engine) -> list[tuple[str, Any]]:
 
     @get(include_in_schema=False)
     async def metrics(scope: Any) -> AsgiResponse:
-        if await engine.is_ready():
-            await engine.measure()
+        await engine.measure()
         return AsgiResponse(engine.metrics.text(), 200, {"content-type": "text/plain; version=0.0.4; charset=utf-8"})
 
     return [("/live", live), ("/ready", ready), ("/metrics", metrics)]

@@ -1,6 +1,7 @@
 -- What the groups of some streams of one partition have still to do, at one instant.
 -- KEYS  streams; ARGV none
--- Returns { stream, group, pending, lag, ms } for each group; ms: since when its oldest entry waits, 0 if none does.
+-- Returns { stream, group, pending, lag, ms, pending_ms } for each group; ms: since when its oldest entry waits, pending_ms:
+-- the age of its oldest pending entry; 0 if there is none.
 -- `lag` is nil where entries were deleted by hand; then it is 1 if anything lies behind the last delivered entry.
 
 local time = redis.call('TIME')
@@ -15,15 +16,16 @@ for _, stream in ipairs(KEYS) do
       local group = {}
       for i = 1, #reply, 2 do group[reply[i]] = reply[i + 1] end
       local behind = redis.call('XRANGE', stream, '(' .. group['last-delivered-id'], '+', 'COUNT', 1)
-      local ms = 0
+      local ms, pending_ms = 0, 0
       if #behind > 0 then ms = waited(behind[1][1]) end
       if group['pending'] > 0 then
         local oldest = redis.call('XPENDING', stream, group['name'])[2]
-        if oldest then ms = math.max(ms, waited(oldest)) end
+        if oldest then pending_ms = waited(oldest) end
+        ms = math.max(ms, pending_ms)
       end
       local lag = group['lag']
       if type(lag) ~= 'number' then lag = #behind end
-      found[#found + 1] = { stream, group['name'], group['pending'], lag, ms }
+      found[#found + 1] = { stream, group['name'], group['pending'], lag, ms, pending_ms }
     end
   end
 end

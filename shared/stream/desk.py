@@ -6,7 +6,7 @@ say that something done for many is begun or done, and take an entry off the reg
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Literal, TypeVar
@@ -15,16 +15,13 @@ from redis.asyncio import Redis
 
 from shared.event.envelope import Event
 from shared.event.registry import adapter
-from shared.event.wire import Stream
 from shared.metric import Metrics
 from shared.service import Service
 from shared.settings import Settings
 from shared.stream.clock import Clock
 from shared.stream.key import (
-    READERS,
     Lane,
     joint_key,
-    lane_key,
     ledger_key,
     list_key,
     partition_of,
@@ -35,10 +32,10 @@ from shared.stream.key import (
 )
 from shared.stream.presence import absent_s
 from shared.stream.record import from_ms, reader, to_ms
-from shared.stream.script import Script
+from shared.stream.standing import Backlog, expected_groups, read_ages, read_backlog
+from shared.trace import Traces
 
 S = TypeVar("S")
-_BACKLOG = Script("backlog.lua")
 LEDGER_PAGE = 2000
 """Entries of a ledger read at most: the newest."""
 
@@ -60,27 +57,23 @@ class Joint:
     items: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """One consumer group on one stream. `waiting_s`: for how long its oldest entry that is not handled has waited."""
-
-    stream: str
-    group: str
-    exists: bool
-    pending: int
-    lag: int
-    waiting_s: float
-
-
 class Desk(Generic[S]):
     """One service's view."""
 
     def __init__(
-        self, client: Redis, clock: Clock, settings: Settings, service: Service[S], metrics: Metrics | None = None
+        self,
+        client: Redis,
+        clock: Clock,
+        settings: Settings,
+        service: Service[S],
+        metrics: Metrics | None = None,
+        traces: Traces | None = None,
     ) -> None:
         self.settings = settings
         self.metrics = metrics
         """The process's; None where no process runs that shows any."""
+        self.traces = traces
+        """The process's; None where it keeps none."""
         self._client = client
         self._clock = clock
         self._service = service
@@ -138,6 +131,14 @@ class Desk(Generic[S]):
         keys = [list_key(partition, self._service.name, name) for partition in range(self.settings.partitions)]
         return sum([int(await self._client.zcard(key)) for key in keys])
 
+    async def ages(self, name: str, floors_s: Sequence[float]) -> tuple[list[int], float]:
+        """How old the items of a list are by its instants and Redis's clock, in seconds.
+
+        For each of the ascending floors how many are as old and younger than the next floor says, and the age of the
+        oldest, 0 where the list is empty.
+        """
+        return await read_ages(self._client, self.settings.partitions, self._service.name, name, floors_s)
+
     async def ledger(self, subject: str) -> list[dict[str, Any]]:
         """The newest entries of a patient's ledger, oldest first."""
         key = ledger_key(self._partition(subject), self._service.name, subject)
@@ -188,16 +189,9 @@ class Desk(Generic[S]):
 
     async def backlog(self, lanes: Iterable[tuple[str, Lane]] = ()) -> list[Backlog]:
         """Every group that must exist, of every service's streams and of the lanes named by service."""
-        wanted = list(lanes)
-        found = []
+        wanted, found = list(lanes), []
         for partition in range(self.settings.partitions):
-            expected = [(stream_key(partition, stream), group) for stream in Stream for group in READERS[stream]]
-            expected += [(lane_key(partition, name, lane), name) for name, lane in wanted]
-            keys = list(dict.fromkeys(key for key, _ in expected))
-            rows = {(key.decode(), group.decode()): rest for key, group, *rest in await _BACKLOG(self._client, keys)}
-            for key, group in expected:
-                pending, lag, waiting_ms = rows.get((key, group), (0, 0, 0))
-                found.append(Backlog(key, group, (key, group) in rows, pending, lag, waiting_ms / 1000))
+            found += await read_backlog(self._client, expected_groups(partition, wanted))
         return found
 
     async def next_timers(self, services: Iterable[str]) -> dict[str, Listed]:

@@ -40,6 +40,12 @@ def load_documents() -> dict[str, str]:
     return {path: text for entry in entries for path, text in entry.load()().items()}
 
 
+def load_reports() -> dict[str, Any]:
+    """What services add to `adaptive-care status`, by service: see `shared.cli.report`."""
+    entries = sorted(entry_points(group="adaptive_care.reports"), key=lambda entry: _position(entry.name))
+    return {entry.name: entry.load() for entry in entries}
+
+
 def port_of(names: Sequence[str], first_port: int) -> int:
     """Where the health and metrics of a process with these services are served."""
     if len(names) == 1 and names[0] in ORDER:

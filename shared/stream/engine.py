@@ -22,7 +22,7 @@ from shared.stream.clock import make_clock
 from shared.stream.connection import PASSING, agree_on_partitions, await_server
 from shared.stream.desk import Desk
 from shared.stream.error import ClockError, ClockStoppedError, LostGroupError, StreamError, UnreachableError
-from shared.stream.idle import group_backlog
+from shared.stream.gauge import FRESH_S, GaugeReader
 from shared.stream.key import Lane, groups_key
 from shared.stream.presence import announce
 from shared.stream.pump import Pump, Runtime
@@ -31,6 +31,7 @@ from shared.stream.recovery import Recovery
 from shared.stream.retention import trim
 from shared.stream.scout import WATCHED, Scout
 from shared.stream.timer import TimerPromoter
+from shared.trace import Traces
 
 NOT_ANSWERING: tuple[type[Exception], ...] = (*PASSING, ResponseError)
 WATCH_PERIOD_S = 1.0
@@ -66,7 +67,8 @@ class Engine:
         self.client = client
         self.metrics = Metrics()
         self.clock = make_clock(settings.clock, client)
-        self.runtime = Runtime(client, self.clock, settings, protocols, self.metrics)
+        self.traces = Traces(self.metrics, [service.name for service in services], settings.trace_share)
+        self.runtime = Runtime(client, self.clock, settings, protocols, self.metrics, self.traces)
         self.failure: StreamError | None = None
         self.failed = asyncio.Event()
         self.started = asyncio.Event()
@@ -80,6 +82,8 @@ class Engine:
         self._tasks: list[asyncio.Task[None]] = []
         self._answered_at = time.monotonic()
         self._prepared = False
+        desks = {service.name: self.desk(service) for service in services}
+        self._gauges = GaugeReader(self.metrics, client, self.clock, settings.partitions, desks)
 
     def add_pump(self, service: Service[Any], partition: int, stream: Stream | Lane) -> Pump:
         """One more stream to handle. Before `prepare` only."""
@@ -94,13 +98,14 @@ class Engine:
 
     def desk(self, service: Service[Any]) -> Desk[Any]:
         """What a service's own pages and watchers see of Redis."""
-        return Desk(self.client, self.clock, self.settings, service, self.metrics)
+        return Desk(self.client, self.clock, self.settings, service, self.metrics, self.traces)
 
     async def prepare(self, consumer: str) -> None:
         """Before any subscriber starts: server, partitions, groups, own leftovers. Raises StreamError."""
         if self._prepared:
             return
         self._prepared = True
+        self.traces.start()
         patience_s = self.settings.redis_patience_s
         await await_server(self.client, patience_s)
         deadline = time.monotonic() + patience_s
@@ -167,6 +172,8 @@ class Engine:
         except NOT_ANSWERING:
             logger().warning("could not withdraw from care:clock:handled")
         await self.client.aclose()
+        if self.traces.is_on:
+            await asyncio.to_thread(self.traces.stop)
 
     def fail(self, error: StreamError) -> None:
         """The process cannot go on."""
@@ -201,15 +208,9 @@ class Engine:
             return False
         return True
 
-    async def measure(self) -> None:
-        """Reads pending and lag for the metrics."""
-        names = {service.name for service in self.services}
-        self.metrics.pending.clear()
-        self.metrics.lag.clear()
-        for stream, group, pending, lag in await group_backlog(self.client, self.settings.partitions):
-            if group in names:
-                self.metrics.pending.labels(group, stream).set(pending)
-                self.metrics.lag.labels(group, stream).set(lag)
+    async def measure(self, max_age_s: float = FRESH_S) -> None:
+        """Reads what Redis knows for the metrics. Never raises for a Redis that does not answer."""
+        await self._gauges.read(self.services, max_age_s)
 
     async def _create_group(self, pump: Pump, register: str) -> None:
         """At the beginning of the stream; one that was lost, no further back than marks tell what was handled."""

@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from shared.decision import Arrival, Decision, FlagsSalvaged, Incoming, Origin, Performed, TimerFired
+from shared.decision import Arrival, Decision, FlagsSalvaged, Incoming, Origin, Performed, Rejection, TimerFired
 from shared.event.envelope import derive_id
 from shared.event.patient import PatientErased
 from shared.event.registry import PAYLOAD_BY_TYPE
-from shared.event.wire import Stream
+from shared.event.wire import Payload, Stream
 from shared.protocol.library import Protocols
 from shared.service import Service
 from shared.stream.decode import Undecodable, unwrap
@@ -94,6 +94,8 @@ class Change:
     letters: list[tuple[str, bytes]] = field(default_factory=list)
     """Published by whoever acknowledges the entry."""
     handled: list[Handled] = field(default_factory=list)
+    told: list[Payload | Rejection] = field(default_factory=list)
+    """What the decisions drafted and rejected, for the metrics."""
 
 
 def marks_of(content: Content, service: str) -> tuple[str, ...]:
@@ -248,6 +250,8 @@ class Fold:
             lists={name: _in_ms(items) for name, items in sorted(decision.lists.items()) if items},
         )
         change.events.extend(events)
+        change.told += [draft.data for draft in decision.drafts]
+        change.told += decision.rejections
         change.ledger.extend(ledger)
         change.register.update(decision.register)
         change.touched = True

@@ -72,6 +72,12 @@ def lane_key(partition: int, service: str, lane: Lane) -> str:
     return f"care:{{{partition}}}:{service}:{lane.value}"
 
 
+def stream_of(key: str) -> str:
+    """Without partition and service: `care:{3}:notifier:due:urgent` is `due:urgent`."""
+    name = key.split("}:", 1)[1]
+    return next((lane.value for lane in Lane if name.endswith(f":{lane.value}")), name)
+
+
 def timers_key(partition: int, service: str) -> str:
     """Sorted set of a service's timers: member `<patient>|<name>`, score the due instant in ms."""
     return f"care:{{{partition}}}:{service}:timers"

@@ -27,7 +27,10 @@ from shared.stream.decode import Source, Undecodable, decode
 from shared.stream.desk import Desk
 from shared.stream.fold import Change, Content, DueTimer, Entry, Fold, Handled, sought_of
 from shared.stream.key import ANSWERS_FOR, DATA_FIELD, Lane, lane_key, seen_key, state_key, stream_key, tombstone_key
+from shared.stream.meter import Meter
 from shared.stream.record import Stored, reader
+from shared.stream.span import SpanWriter
+from shared.trace import Traces
 
 ATTEMPTS = 50
 """Of one commit under contention; then the entries stay pending and are tried again later."""
@@ -48,6 +51,7 @@ class Runtime:
     settings: Settings
     protocols: Protocols
     metrics: Metrics
+    traces: Traces | None = None
 
 
 class Pump:
@@ -68,7 +72,12 @@ class Pump:
         window_ms = int(timedelta(days=settings.duplicate_days) / timedelta(milliseconds=1))
         self._commit = Commit(runtime.client, service.name, partition, self.key, window_ms)
         self._max_ahead = timedelta(hours=settings.max_ahead)
-        self._desk = Desk(runtime.client, runtime.clock, settings, service)
+        self._desk = Desk(runtime.client, runtime.clock, settings, service, runtime.metrics, runtime.traces)
+        words = service.words.union(runtime.protocols.evidence)
+        self._meter = Meter(runtime.metrics, service.name, stream.value, words)
+        self._spans = None
+        if runtime.traces is not None:
+            self._spans = SpanWriter(runtime.traces, service.name, stream.value, answers=self.answers)
 
     async def process(self, ids: Sequence[bytes], rows: Sequence[Row], deliveries: Sequence[int] | None = None) -> None:
         """Handles one batch. Raises for what concerns all of it: Redis gone, the clock wrong."""
@@ -136,7 +145,7 @@ class Pump:
             effects += [(change, *effect) for change in changes if change not in lost for effect in change.effects]
             patients, strays = {change.subject: patients[change.subject] for change in lost}, []
             if lost:
-                self._runtime.metrics.conflicts.labels(self.service.name).inc(len(lost))
+                self._meter.conflicts(len(lost))
                 attempt += 1
                 if attempt >= ATTEMPTS:
                     logger().warning("contention", service=self.service.name, stream=self.key, patients=len(lost))
@@ -152,14 +161,15 @@ class Pump:
         letters = [(entry.entry_id, b"") for entry in strays]
         sent = time.monotonic()
         lost = await self._commit(changes, letters, now)
-        self._runtime.metrics.commit_seconds.labels(self.service.name).observe(time.monotonic() - sent)
+        kept = [change for change in changes if change not in lost] if lost else changes
+        stray = [self._stray(entry) for entry in strays]
+        self._meter.committed(kept, stray, begun, sent)
         duration_ms = round((time.monotonic() - begun) * 1000, 1)
-        for change in changes:
-            if change not in lost:
-                for handled in change.handled:
-                    self._report(handled, duration_ms)
-        for entry in strays:
-            self._report(self._stray(entry), duration_ms)
+        for change in kept:
+            for handled in change.handled:
+                self._report(handled, duration_ms)
+        for handled in stray:
+            self._report(handled, duration_ms)
         return changes, lost
 
     async def _perform(self, change: Change, entry: Entry, timer: TimerFired) -> None:
@@ -188,7 +198,9 @@ class Pump:
             pipeline.get(state_key(partition, name, subject))
             pipeline.get(tombstone_key(partition, name, subject))
             pipeline.zmscore(seen_key(partition, name, subject), marks)
-        answers = iter(await pipeline.execute())
+        found = await pipeline.execute()
+        self._meter.read(found[0])
+        answers = iter(found)
         return {
             subject: (
                 self._read(_living(next(answers), next(answers))),
@@ -202,13 +214,10 @@ class Pump:
         return Handled(entry, "ignored", code)
 
     def _report(self, handled: Handled, duration_ms: float) -> None:
-        """The canonical log line and the counters of one entry."""
-        entry, content, metrics = handled.entry, handled.entry.content, self._runtime.metrics
-        name = self.service.name
-        stream = self.stream.value
-        metrics.handled.labels(name, stream, handled.outcome).inc()
-        if handled.outcome == "dead_lettered":
-            metrics.dead_letters.labels(name, stream).inc()
+        """The canonical log line and the span of one entry."""
+        entry, content, name = handled.entry, handled.entry.content, self.service.name
+        if self._spans is not None:
+            self._spans.handled(handled, duration_ms)
         fields: dict[str, Any] = {
             "service": name,
             "stream": self.key,

@@ -2,9 +2,14 @@
 
 import asyncio
 import json
+import os
+import pty
 import re
+import select
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +18,8 @@ import pytest
 
 from shared.embedded import EmbeddedServer
 from shared.event.wire import Stream
+from shared.stream.key import list_key, present_key, timers_key
+from shared.stream.presence import announce
 from tests.support.example import intake, wire
 from tests.support.running import client_for, command, environment_for, free_port, publish, until_idle, wait_ready
 
@@ -87,11 +94,100 @@ async def test_a_dead_letter_is_listed_shown_and_replayed(running_services: dict
     assert "Traceback" not in unknown.stderr
 
 
-async def test_status_shows_every_group(running_services: dict[str, str]) -> None:
-    """An operator sees whether the services keep up."""
-    status = await asyncio.to_thread(care, running_services, "status")
-    for word in ("care:{0}:intakes", "intake", "planner", "progression", "notifier"):
-        assert word in status.stdout
+async def test_status_says_that_all_is_well_and_shows_every_group(running_services: dict[str, str]) -> None:
+    """An operator sees at a glance whether the services keep up; a script asks by the status."""
+    async with client_for(running_services["CARE_REDIS_URL"]) as client:
+        async with asyncio.timeout(60):
+            while not await client.exists(present_key("notifier")):  # noqa: ASYNC110  # Redis tells nobody
+                await asyncio.sleep(0.1)
+        status = await asyncio.to_thread(care, running_services, "status", "--check")
+        assert status.returncode == 0, status.stdout
+        assert "all is well" in status.stdout
+        for word in ("intakes", "dead letters: none", "open escalations: none", "progression 0, notifier 0"):
+            assert word in status.stdout
+        assert "\x1b" not in status.stdout, "no colours where nobody sees them"
+        every = await asyncio.to_thread(care, running_services, "status", "--by-partition")
+        assert "care:{0}:intakes" in every.stdout
+
+        await publish(client, Stream.INTAKES, b"garbage")
+        await until_idle(client, 1, Stream.DEAD_LETTERS)
+        told = json.loads((await asyncio.to_thread(care, running_services, "status", "--json")).stdout)
+        assert told["problems"] == []
+        assert told["dead_letters"]["count"] == 1
+        assert [one["service"] for one in told["services"]] == ["intake", "planner", "progression", "notifier"]
+        for arguments, status_code in ((("--check",), 1), (("--check", "--code", "unknown_id"), 0)):
+            listed = await asyncio.to_thread(care, running_services, "dead-letters", "list", *arguments)
+            assert listed.returncode == status_code
+    watched = await asyncio.to_thread(care, running_services, "status", "--watch")
+    assert (watched.returncode, "needs a terminal" in watched.stderr) == (2, True)
+
+
+async def test_status_tells_what_is_wrong_in_plain_words(
+    private_server: Callable[[], EmbeddedServer], tmp_path: Path
+) -> None:
+    """Nobody runs, an entry waits, a timer is overdue, an emergency has no answer, Redis may lose data."""
+    environment = environment_for(tmp_path, CARE_REDIS_URL=private_server().url)
+    hour_ago = int(datetime.now(UTC).timestamp() * 1000) - 3_600_000
+    async with client_for(environment["CARE_REDIS_URL"]) as client:
+        await client.xadd("care:{0}:sessions", {"__data__": b"x"}, id=f"{hour_ago}-0")
+        await client.xgroup_create("care:{0}:sessions", "progression", id="0")
+        await client.zadd(timers_key(0, "planner"), {"p|review": hour_ago})
+        await client.zadd(list_key(0, "notifier", "unanswered:emergency"), {"p|e": hour_ago})
+        await client.zadd(list_key(0, "notifier", "untold:emergency"), {"p|e": hour_ago})
+        await announce(client, ["intake"])
+        await client.config_set("maxmemory-policy", "allkeys-lru")
+        told = await asyncio.to_thread(care, environment, "status", "--check")
+    assert told.returncode == 1
+    for problem in (
+        "planner: nobody has read its streams for an hour or more",
+        "progression is 1 h behind on care:{0}:sessions",
+        "planner: a timer is 1 h overdue",
+        "an emergency has had no answer for 1 h: adaptive-care alerts list",
+        "an escalation (emergency) was raised 1 h ago and nobody was told",
+        "Redis drops data when its memory is full",
+    ):
+        assert problem in told.stdout
+    assert "intake: nobody" not in told.stdout
+    assert "emergency: 1 unanswered, the oldest for 1 h" in told.stdout
+
+
+async def test_status_without_a_redis_ends_with_one_line(tmp_path: Path) -> None:
+    """No traceback where Redis is gone."""
+    environment = environment_for(tmp_path, CARE_REDIS_URL="redis://127.0.0.1:1")
+    told = await asyncio.to_thread(care, environment, "status", "--json")
+    assert told.returncode == 1
+    assert told.stderr.startswith("adaptive-care: Redis")
+    assert len(told.stderr.splitlines()) == 1
+
+
+async def test_status_watches_on_a_terminal_until_it_is_told_to_stop(running_services: dict[str, str]) -> None:
+    """The screen is drawn anew, in colour, and Ctrl-C ends it without a word."""
+    shown, code = await asyncio.to_thread(_watch, running_services)
+    assert shown.count("open escalations") >= 2
+    assert "\x1b[" in shown
+    assert "Traceback" not in shown
+    assert code == 0
+
+
+def _watch(environment: Environment) -> tuple[str, int]:
+    """What a terminal showed of two looks, and the status after Ctrl-C."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "shared.cli.main", "status", "--watch", "--every", "0.5"],
+        env=dict(environment) | {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "50"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown, deadline = b"", time.monotonic() + 60
+    while shown.count(b"open escalations") < 3 and time.monotonic() < deadline:
+        if select.select([ours], [], [], 1.0)[0]:
+            shown += os.read(ours, 65536)
+    process.send_signal(signal.SIGINT)
+    code = process.wait(timeout=30)
+    os.close(ours)
+    return shown.decode(errors="replace"), code
 
 
 async def test_a_trace_of_nothing_says_so(running_services: dict[str, str]) -> None:

@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 from services.notifier.cli import app
 from services.notifier.command.office import ArgumentError
 from services.notifier.command.preview import instant_of
-from services.notifier.command.wording import shortened, span, when
+from services.notifier.command.wording import shortened, when
 from services.notifier.page.password import is_password
+from shared.cli.terminal import span
 from tests.support.example import EPOCH
 
 GAP = """

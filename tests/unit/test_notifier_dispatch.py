@@ -46,6 +46,9 @@ class Post:
 class Register:
     """The one thing of the desk that sending a single message reads: which addresses are dead."""
 
+    metrics = None
+    traces = None
+
     def __init__(self, **known: str) -> None:
         self.known = known
 

@@ -9,6 +9,7 @@ import pytest
 
 from services.notifier.domain import ledger
 from services.notifier.domain.delivery import DeliveryOutcome, Result
+from services.notifier.domain.index import lists
 from services.notifier.domain.ladder import plan
 from services.notifier.domain.policy import Policies
 from services.notifier.domain.state import LAST_RESORT, Delivery
@@ -494,8 +495,13 @@ def test_an_emergency_s_timers_have_the_urgent_lane() -> None:
 def test_every_open_escalation_is_listed_at_its_next_step_and_every_closed_one_at_its_end() -> None:
     """Who watches need not look through all patients."""
     case = NotifierCase()
-    listed = case.tell(RAISED, escalation()).lists
-    assert listed == {"open": {"escalation-1": datetime(2026, 3, 2, 13, tzinfo=UTC)}}
+    listed = dict(case.tell(RAISED, escalation()).lists)
+    assert listed.pop("open") == {"escalation-1": datetime(2026, 3, 2, 13, tzinfo=UTC)}
+    assert set(listed) == {"unanswered:urgent", "untold:urgent"}
+    case.advance(EPOCH + MINUTE)
+    assert case.state is not None
+    assert "untold:urgent" not in lists(case.state), "its first message was taken over"
+    assert set(case.tell(DECIDED, acknowledge(), at=EPOCH + HOUR / 2).lists) == {"open", "answered:urgent"}
     resolved = {"escalation_id": "escalation-1", "reason": "flare", "resolution": "superseded"}
     assert case.tell(RESOLVED, resolved, at=EPOCH + HOUR).lists == {"closed": {"escalation-1": EPOCH + HOUR}}
 

@@ -8,11 +8,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.notifier.command.office import Case, Office, as_json, work
-from services.notifier.command.wording import moment, severity, shortened, span, step, when
+from services.notifier.command.wording import moment, severity, shortened, step, when
 from services.notifier.domain.index import CLOSED, OPEN
 from services.notifier.domain.ladder import PlannedStep, is_unanswered, plan
 from services.notifier.domain.state import Answer
-from shared.cli.terminal import console
+from shared.cli.terminal import console, span
 from shared.event.vocabulary import URGENCIES
 
 

@@ -12,10 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.notifier.command.office import EVERYTHING, Office, as_json, work
-from services.notifier.command.wording import severity, span
+from services.notifier.command.wording import severity
 from services.notifier.domain.index import CLOSED, OPEN
 from services.notifier.domain.statistic import AlertStatistics, Entry, statistics
-from shared.cli.terminal import console
+from shared.cli.terminal import console, span
 
 
 def stats(

@@ -1,11 +1,12 @@
 """Spans and instants in few words, and how grave a thing is in colour."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from rich.text import Text
 
 from services.notifier.domain.state import LAST_RESORT
+from shared.cli.terminal import span
 from shared.event.vocabulary import Urgency
 
 SHORT_ID = 8
@@ -28,22 +29,6 @@ def shortened(ids: Sequence[str]) -> dict[str, str]:
             length += 1
         found[one] = one[:length]
     return found
-
-
-def span(length: timedelta | float) -> str:
-    """`4 min`, `3 h 20 min`, `2 d 4 h`: two units at most."""
-    seconds = abs(length.total_seconds() if isinstance(length, timedelta) else length)
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 24 * 60:
-        return _pair(minutes // 60, "h", minutes % 60, "min")
-    hours = round(seconds / 3600)
-    return _pair(hours // 24, "d", hours % 24, "h")
-
-
-def _pair(large: int, large_unit: str, small: int, small_unit: str) -> str:
-    return " ".join(f"{count} {unit}" for count, unit in ((large, large_unit), (small, small_unit)) if count)
 
 
 def moment(instant: datetime | None) -> str:

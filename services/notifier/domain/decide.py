@@ -108,7 +108,7 @@ def _arrived(policies: Policies, late_window: timedelta, state: NotifierState, a
     at, by = arrival.time, arrival.id
     match arrival.event.data:
         case EscalationRaised() as raised:
-            return _raised(policies, state, raised, at, by, now)
+            return _raised(policies, state, raised, arrival, now)
         case EscalationAcknowledged(escalation_id=escalation_id, decision_id=decision_id, clinician_id=clinician_id):
             alarm = find_alarm(state, escalation_id)
             # The word of another notifier, or our own coming back.
@@ -135,9 +135,9 @@ def _arrived(policies: Policies, late_window: timedelta, state: NotifierState, a
 
 
 def _raised(
-    policies: Policies, state: NotifierState, raised: EscalationRaised, at: datetime, by: str, now: datetime
+    policies: Policies, state: NotifierState, raised: EscalationRaised, arrival: Arrival, now: datetime
 ) -> Step:
-    drafts = []
+    at, drafts = arrival.time, []
     waiting = [w for w in state.waiting if w.escalation_id == raised.escalation_id]
     if waiting:
         state = replace(state, waiting=tuple(w for w in state.waiting if w not in waiting))
@@ -150,7 +150,7 @@ def _raised(
                 drafts.append(
                     _acknowledged(raised.escalation_id, word.clinician_id, word.decision_id, max(at, word.at))
                 )
-    return Step(note_raised(policies, state, raised, at, by, now), tuple(drafts), rule=raised.severity)
+    return Step(note_raised(policies, state, raised, arrival, now), tuple(drafts), rule=raised.severity)
 
 
 def _decided(

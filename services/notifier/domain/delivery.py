@@ -104,6 +104,7 @@ def record(
     match outcome.result:
         case "sent":
             state = _noted(_without(state, delivery), used, "sent", now, receipt=outcome.detail or "accepted")
+            state = ladder.note_told(state, delivery.escalation_id) if delivery.kind in ladder.TOLD else state
             sent = NotificationDelivered(
                 notification_id=delivery.notification_id,
                 about=delivery.about,

@@ -25,7 +25,7 @@ from services.notifier.domain.state import (
     NotifierState,
     Option,
 )
-from shared.decision import URGENT
+from shared.decision import URGENT, Arrival
 from shared.event.envelope import derive_id
 from shared.event.escalation import EscalationRaised, EscalationResolved
 from shared.event.vocabulary import URGENCIES
@@ -100,9 +100,10 @@ def is_red_flag_open(state: NotifierState) -> bool:
 
 
 def note_raised(
-    policies: Policies, state: NotifierState, raised: EscalationRaised, at: datetime, by: str, now: datetime
+    policies: Policies, state: NotifierState, raised: EscalationRaised, arrival: Arrival, now: datetime
 ) -> NotifierState:
     """A new escalation starts its ladder; a higher severity starts it again; the newest text stands."""
+    at, by = arrival.time, arrival.id
     known = find_alarm(state, raised.escalation_id) or Alarm(escalation_id=raised.escalation_id)
     was_open, is_new = is_open(known), known.raised_at is None
     alarm = known
@@ -125,6 +126,8 @@ def note_raised(
         alarm = replace(alarm, severity=raised.severity, severe_since=at)
     elif raised.severity == known.severity and known.severe_since is not None:
         alarm = replace(alarm, severe_since=min(known.severe_since, at))
+    if rose or not was_open:
+        alarm = replace(alarm, entered_at=arrival.origin.entered_at, is_told=False)
     state = _with_alarm(state, alarm)
     if was_open and not rose:
         return ledger.note(state, alarm.escalation_id, "deduplicated", at, **told)
@@ -168,6 +171,12 @@ def hurry(policies: Policies, state: NotifierState, escalation_id: str, now: dat
     # A second later: a timer of the same name and instant would fire only once.
     soon = within_hours(policy, ladder, now.replace(microsecond=0) + timedelta(seconds=1))
     return _with_alarm(state, replace(alarm, next_at=min(alarm.next_at, soon)))
+
+
+def note_told(state: NotifierState, escalation_id: str) -> NotifierState:
+    """A message about it was taken over."""
+    alarm = find_alarm(state, escalation_id)
+    return state if alarm is None or alarm.is_told else _with_alarm(state, replace(alarm, is_told=True))
 
 
 def note_answer(state: NotifierState, alarm: Alarm, answer: Answer, useful: bool | None = None) -> NotifierState:

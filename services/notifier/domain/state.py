@@ -175,6 +175,10 @@ class Alarm(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Its next step, which every open one has: the next rung, or the end of its acknowledgement."""
     last_resort: bool = False
     """The last resort has been told since the ladder began anew."""
+    entered_at: datetime | None = None
+    """When the event that made it open or worse entered the stream, by Redis's clock: what latency is measured from."""
+    is_told: bool = False
+    """A message about it was taken over since."""
     noticed: tuple[str, ...] = ()
     """What the owner was told about its messages, so that he is told once."""
     ledger_seq: int = 0
