@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
+from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from shared.client.error import WebhookError
 from shared.client.reader import read_event
@@ -22,6 +23,8 @@ def parse_webhook(headers: Mapping[str, str], body: bytes, secrets: str | Sequen
     if len(body) > MAX_BYTES:
         raise WebhookError(f"larger than {MAX_BYTES} bytes")
     keys = [_key(secret) for secret in ([secrets] if isinstance(secrets, str) else secrets)]
+    if not keys:
+        raise ValueError("without a webhook secret no webhook can be trusted")
     if not any(_is_signed(key, headers, body) for key in keys):
         raise WebhookError("no signature of these secrets, or one that is older than five minutes")
     try:
@@ -33,7 +36,7 @@ def parse_webhook(headers: Mapping[str, str], body: bytes, secrets: str | Sequen
 def _key(secret: str) -> Webhook:
     try:
         return Webhook(secret)
-    except (ValueError, RuntimeError):
+    except (ValueError, EmptyWebhookSecretError):
         raise ValueError("a webhook secret is `whsec_` and base64") from None
 
 
