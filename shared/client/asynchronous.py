@@ -10,9 +10,12 @@ from shared.client.cursor import Cursor
 from shared.client.envelope import SOURCE, checked_all, new_event
 from shared.client.error import UnsupportedError
 from shared.client.feed import OUTPUTS, Feed
-from shared.client.http_transport import HttpTransport, ViewName
+from shared.client.http_transport import HttpTransport, ViewName, json_of
+from shared.client.reader import read_payload
 from shared.client.redis_transport import RedisTransport
+from shared.event.classification import ConditionClassified
 from shared.event.envelope import Event
+from shared.event.program import ProgramPlanned
 from shared.event.wire import Payload
 from shared.settings import SCHEMES
 from shared.stream.key import stream_key
@@ -20,7 +23,8 @@ from shared.stream.key import stream_key
 P = TypeVar("P", bound=Payload)
 
 PATIENCE_S = 10.0
-Json = dict[str, Any]
+Json = Any
+"""An object, as the API's own document describes it."""
 
 
 class AsyncCareClient:
@@ -111,35 +115,34 @@ class AsyncCareClient:
             cursor.move(key, extent.newest, extent.added)
         return cursor.token()
 
-    async def classification(self, patient: str) -> Json:
+    async def classification(self, patient: str) -> ConditionClassified:
         """Over HTTP: what the condition probably is. This and the views below raise NotFoundError where nothing is."""
-        return await self._view(patient, "classification")
+        return read_payload(ConditionClassified, await self._view(patient, "classification"))
 
-    async def program(self, patient: str) -> Json:
-        """Over HTTP: the newest version of the program."""
-        return await self._view(patient, "program")
+    async def program(self, patient: str) -> ProgramPlanned:
+        """Over HTTP: the program as it is by now."""
+        return read_payload(ProgramPlanned, await self._view(patient, "program"))
 
     async def prescription(self, patient: str) -> Json:
-        """Over HTTP: what the next session is."""
-        return await self._view(patient, "prescription")
+        """Over HTTP: the next session. This and the views below are JSON, as the API's document says."""
+        return json_of(await self._view(patient, "prescription"))
 
     async def state(self, patient: str) -> Json:
         """Over HTTP: how care stands."""
-        return await self._view(patient, "state")
+        return json_of(await self._view(patient, "state"))
 
-    async def timeline(self, patient: str) -> Json:
-        """Over HTTP: what happened, in order."""
-        return await self._view(patient, "timeline")
+    async def timeline(self, patient: str, *, after: str | None = None) -> Json:
+        """Over HTTP: a page of what happened, in order; `after`: the `next` of the page before."""
+        return json_of(await self._view(patient, "timeline", **({} if after is None else {"after": after})))
 
     async def escalations(self, patient: str) -> Json:
-        """Over HTTP: what waits for a clinician, and what was answered."""
-        return await self._view(patient, "escalations")
+        """Over HTTP: what waits for a clinician."""
+        return json_of(await self._view(patient, "escalations"))
 
-    async def _view(self, patient: str, name: ViewName) -> Json:
+    async def _view(self, patient: str, name: ViewName, **query: str) -> bytes:
         if not isinstance(self._transport, HttpTransport):
             raise UnsupportedError("views are read over HTTP: make a client with the https:// URL and an API key")
-        content: Json = await self._transport.view(patient, name)
-        return content
+        return await self._transport.view(patient, name, **query)
 
     def _over_redis(self) -> RedisTransport:
         if not isinstance(self._transport, RedisTransport):

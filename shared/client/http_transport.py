@@ -31,8 +31,8 @@ BATCH = "application/cloudevents-batch+json"
 BATCH_EVENTS = 100
 BATCH_BYTES = 3 * 1024 * 1024
 """With BATCH_EVENTS below what the API takes at once."""
-ANSWER_S = 10.0
-"""For one answer."""
+CONNECT_S, ANSWER_S = 5.0, 30.0
+"""For a connection, and for one answer: a busy process takes its time over a batch."""
 VIEWS_KEPT = 500
 """Views whose ETag and body are remembered: the last asked for."""
 _PASSING = (408, 425, 500, 502, 503, 504)
@@ -45,7 +45,9 @@ class HttpTransport:
         headers = {"user-agent": "adaptive-care-client"}
         if api_key is not None:
             headers["authorization"] = f"Bearer {api_key}"
-        self._client = httpx.AsyncClient(base_url=url, headers=headers, timeout=ANSWER_S)
+        self._client = httpx.AsyncClient(
+            base_url=url, headers=headers, timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S)
+        )
         self._patience_s = patience_s
         self._views: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
 
@@ -68,28 +70,30 @@ class HttpTransport:
         if refusals:
             raise RefusedError(refusals, accepted)
 
-    async def view(self, patient: str, name: ViewName) -> Any:
+    async def view(self, patient: str, name: ViewName, **query: str | int) -> bytes:
         """One view as JSON. What has not changed since it was last asked for is not sent again."""
         if not re.fullmatch(PATIENT_ID_PATTERN, patient):
             raise RefusedError([Refusal(0, None, "invalid_envelope", "$.subject", "this is no patient id")])
-        path = f"/v1/patients/{patient}/{name}"
+        path = str(httpx.URL(f"/v1/patients/{patient}/{name}", params=query or None))
         known = self._views.get(path)
         answer = await self._send("GET", path, headers={"if-none-match": known[0]} if known else {})
         if answer.status_code == 304 and known:
             self._views.move_to_end(path)
-            return _json(known[1])
+            return known[1]
         if answer.status_code == 404:
             self._views.pop(path, None)
-            raise NotFoundError(_problem(answer).get("detail") or f"nothing is known of this patient's {name}")
+            problem = _problem(answer)
+            if "code" not in problem:
+                raise _unexpected(answer)
+            raise NotFoundError(str(problem.get("detail") or f"nothing is held of this patient's {name}"))
         if answer.status_code != 200:
             raise _unexpected(answer)
-        content = _json(answer.content)
         if "etag" in answer.headers:
             self._views[path] = answer.headers["etag"], answer.content
             self._views.move_to_end(path)
             if len(self._views) > VIEWS_KEPT:
                 self._views.popitem(last=False)
-        return content
+        return answer.content
 
     async def _post_one(self, index: int, one: Outgoing, accepted: list[str]) -> list[Refusal]:
         answer = await self._send("POST", EVENTS_PATH, content=one.raw, headers={"content-type": ONE})
@@ -101,7 +105,7 @@ class HttpTransport:
     async def _post_batch(self, start: int, chunk: Sequence[Outgoing], accepted: list[str]) -> list[Refusal]:
         body = b"[" + b",".join(one.raw for one in chunk) + b"]"
         answer = await self._send("POST", EVENTS_PATH, content=body, headers={"content-type": BATCH})
-        content = _json(answer.content) if answer.status_code in (202, 207, 422) else {}
+        content = json_of(answer.content) if answer.status_code in (202, 207, 422) else {}
         results = content.get("results") if isinstance(content, dict) else None
         if results is None:
             problem = _refused(answer)
@@ -164,11 +168,12 @@ def _problem(answer: httpx.Response) -> dict[str, Any]:
     """The members of a problem document; none where the answer is something else."""
     if not answer.headers.get("content-type", "").startswith("application/problem+json"):
         return {}
-    content = _json(answer.content)
+    content = json_of(answer.content)
     return content if isinstance(content, dict) else {}
 
 
-def _json(body: bytes) -> Any:
+def json_of(body: bytes) -> Any:
+    """The content of an answer. Raises UnexpectedAnswerError."""
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -176,7 +181,8 @@ def _json(body: bytes) -> Any:
 
 
 def _unexpected(answer: httpx.Response) -> UnexpectedAnswerError:
-    return UnexpectedAnswerError(f"the answer is {answer.status_code}: does the URL lead to the HTTP API?")
+    told = _problem(answer).get("detail") or "does the URL lead to the HTTP API?"
+    return UnexpectedAnswerError(f"the answer is {answer.status_code}: {told}")
 
 
 def _retry_after_s(answer: httpx.Response) -> float | None:

@@ -5,14 +5,17 @@ version does not know, or a known one whose data it cannot read, becomes `Unreco
 never dropped.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from shared.client.error import UnexpectedAnswerError
 from shared.event.envelope import Event
 from shared.event.registry import PAYLOAD_BY_TYPE, adapter
 from shared.event.vocabulary import open_vocabulary
 from shared.event.wire import Payload
+
+P = TypeVar("P", bound=Payload)
 
 
 class Unrecognised(Payload):
@@ -35,3 +38,12 @@ def read_event(raw: bytes) -> Event[Any]:
             return adapter(plain.type).validate_json(raw)
     except ValidationError:
         return plain
+
+
+def read_payload(kind: type[P], raw: bytes) -> P:
+    """A payload by itself. Raises UnexpectedAnswerError for what is none of this kind."""
+    try:
+        with open_vocabulary():
+            return kind.model_validate_json(raw)
+    except ValidationError:
+        raise UnexpectedAnswerError(f"the answer is no {kind.event_type} that this version reads") from None

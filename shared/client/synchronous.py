@@ -11,7 +11,9 @@ from shared.client.asynchronous import PATIENCE_S, AsyncCareClient, Json
 from shared.client.envelope import SOURCE
 from shared.client.feed import Feed
 from shared.client.reader import Unrecognised
+from shared.event.classification import ConditionClassified
 from shared.event.envelope import Event
+from shared.event.program import ProgramPlanned
 from shared.event.wire import Payload
 
 P = TypeVar("P", bound=Payload)
@@ -132,26 +134,26 @@ class CareClient:
         """Over Redis: the resume token behind everything that is there now."""
         return self._driver.run(self._client.newest())
 
-    def classification(self, patient: str) -> Json:
+    def classification(self, patient: str) -> ConditionClassified:
         """Over HTTP: what the condition probably is."""
         return self._driver.run(self._client.classification(patient))
 
-    def program(self, patient: str) -> Json:
-        """Over HTTP: the newest version of the program."""
+    def program(self, patient: str) -> ProgramPlanned:
+        """Over HTTP: the program as it is by now."""
         return self._driver.run(self._client.program(patient))
 
     def prescription(self, patient: str) -> Json:
-        """Over HTTP: what the next session is."""
+        """Over HTTP: the next session."""
         return self._driver.run(self._client.prescription(patient))
 
     def state(self, patient: str) -> Json:
         """Over HTTP: how care stands."""
         return self._driver.run(self._client.state(patient))
 
-    def timeline(self, patient: str) -> Json:
-        """Over HTTP: what happened, in order."""
-        return self._driver.run(self._client.timeline(patient))
+    def timeline(self, patient: str, *, after: str | None = None) -> Json:
+        """Over HTTP: a page of what happened, in order."""
+        return self._driver.run(self._client.timeline(patient, after=after))
 
     def escalations(self, patient: str) -> Json:
-        """Over HTTP: what waits for a clinician, and what was answered."""
+        """Over HTTP: what waits for a clinician."""
         return self._driver.run(self._client.escalations(patient))

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from starlette.responses import PlainTextResponse, Response
@@ -24,6 +25,7 @@ from shared.client.http_transport import BATCH_BYTES, BATCH_EVENTS
 from shared.event.adjustment import GoalReached
 from shared.event.session import PerformedExercise, PerformedSet
 from tests.support.client_case import intake, session
+from tests.support.four_services import four_services_pipeline
 from tests.support.http_api import KEY, READ_ONLY, HttpApi, http_api
 from tests.support.http_server import HANG_UP, Receiver, http_server
 
@@ -153,37 +155,52 @@ async def test_what_is_not_the_api_is_told_as_such(api: HttpApi) -> None:
 
 async def test_views_are_fetched_once_and_then_only_when_they_changed(api: HttpApi) -> None:
     """An ETag spares the body; what the caller does to the answer stays with the caller."""
-    api.views["patient-1/program"] = {"version": 1, "goals": [1]}
+    api.views["patient-1/state"] = {"week": 1, "holds": [1]}
     async with client(api, READ_ONLY) as care:
-        first = await care.program("patient-1")
-        first["goals"].append(2)
-        assert await care.program("patient-1") == {"version": 1, "goals": [1]}
-        api.views["patient-1/program"] = {"version": 2}
-        assert await care.program("patient-1") == {"version": 2}
+        first = await care.state("patient-1")
+        first["holds"].append(2)
+        assert await care.state("patient-1") == {"week": 1, "holds": [1]}
+        api.views["patient-1/state"] = {"week": 2}
+        assert await care.state("patient-1") == {"week": 2}
         assert [status for _, _, status in api.requests] == [200, 304, 200]
-        del api.views["patient-1/program"]
+        del api.views["patient-1/state"]
         with pytest.raises(NotFoundError):
-            await care.program("patient-1")
+            await care.state("patient-1")
         with pytest.raises(RefusedError):
-            await care.program("../../admin")
+            await care.state("../../admin")
     assert len(api.requests) == 4
 
 
 async def test_every_view_has_a_name(api: HttpApi) -> None:
-    """Classification, program, prescription, state, timeline, escalations: with `await`, and without."""
-    names = ["classification", "program", "prescription", "state", "timeline", "escalations"]
+    """Typed where an event has that form, else as JSON; with `await`, and without."""
+    now = datetime.now(UTC)
+    world = four_services_pipeline(now)
+    world.submit(new_event(intake(), patient="patient-1", time=now).model_dump_json().encode())
+    (classified,) = world.published("classifications")
+    (planned,) = world.published("programs")
+    names = ["prescription", "state", "timeline", "escalations"]
     api.views = {f"patient-1/{name}": {"view": name} for name in names}
+    api.views["patient-1/classification"] = json.loads(classified.data.model_dump_json())
+    api.views["patient-1/program"] = json.loads(planned.data.model_dump_json()) | {"new_field": 1}
     async with client(api) as care:
         for name in names:
             assert await getattr(care, name)("patient-1") == {"view": name}
+        assert await care.classification("patient-1") == classified.data
+        assert await care.program("patient-1") == planned.data
+        await care.timeline("patient-1", after="page&2")
+        api.views["patient-1/program"] = {"version": "new"}
+        with pytest.raises(UnexpectedAnswerError, match="program"):
+            await care.program("patient-1")
 
     def use() -> None:
         with CareClient(api.url, api_key=KEY) as care:
             for name in names:
                 assert getattr(care, name)("patient-1") == {"view": name}
+            assert care.classification("patient-1").primary == "gluteal_tendinopathy"
             assert care.submit(session(), patient="patient-1") in api.events
 
     await asyncio.to_thread(use)
+    assert "after=page%262" in api.queries
 
 
 async def test_what_only_redis_can_do_is_told(api: HttpApi) -> None:

@@ -39,6 +39,7 @@ class HttpApi:
     """By id: the same id delivered again is the same event."""
     requests: list[tuple[str, str, int]] = field(default_factory=list)
     """Method, path and status of what was asked for."""
+    queries: list[str] = field(default_factory=list)
     bodies: list[tuple[str, bytes]] = field(default_factory=list)
     """Content type and body of what was posted."""
     next_answers: list[Response] = field(default_factory=list)
@@ -90,6 +91,7 @@ class HttpApi:
         return None
 
     async def _view(self, request: Request) -> Response:
+        self.queries.append(request.url.query)
         told = self._told(request)
         if told is not None:
             return self._noted(request, told)
