@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ from shared.event.wire import Stream
 from shared.stream.key import PARTITIONS, partition_of, stream_key
 from tests.support.client_case import intake, morning, reached, session, write
 from tests.support.four_services import four_services
+from tests.support.redis_cluster import redis_cluster
 from tests.support.running import client_for, read, running
 
 ADJUSTMENTS = stream_key(0, Stream.ADJUSTMENTS)
@@ -328,6 +330,33 @@ async def test_a_reader_that_waits_is_woken(redis_url: str) -> None:
             await stuck
         await write(client, reached(2))
         assert goals([await anext(feed)]) == ["goal-2"]
+
+
+async def test_on_a_cluster_every_partition_is_found(tmp_path: Path) -> None:
+    """No command of the client touches two slots; order, tokens, gaps and waiting are as on one server."""
+    with redis_cluster(tmp_path) as url:
+        async with client_for(url) as client, AsyncCareClient(url) as care:
+            await prepare(client, 4)
+            patients = [f"patient-{number}" for number in range(20)]
+            await care.submit_all([new_event(session(f"s-{one}"), patient=one) for one in patients])
+            for partition in range(4):
+                assert {event["subject"] for event in await read(client, Stream.SESSIONS, partition)} == {
+                    patient for patient in patients if partition_of(patient, 4) == partition
+                }
+            for number, patient in enumerate(patients):
+                await write(client, reached(number, patient), partitions=4)
+            feed = care.events(wait_s=0)
+            assert len([event async for event in feed]) == 20
+            waiting = asyncio.create_task(care.events(after=feed.cursor).next())
+            await asyncio.sleep(0.3)
+            assert not waiting.done()
+            await write(client, reached(20), partitions=4)
+            async with asyncio.timeout(60):
+                assert goals([await waiting]) == ["goal-20"]
+            key = stream_key(partition_of("patient-1", 4), Stream.ADJUSTMENTS)
+            await client.xtrim(key, maxlen=0, approximate=False)
+            with pytest.raises(GapError):
+                await care.events(after=feed.cursor, wait_s=0).next()
 
 
 async def test_the_synchronous_client_does_the_same(redis_url: str) -> None:

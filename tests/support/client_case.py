@@ -54,7 +54,8 @@ def session(session_id: str = "session-1", **changes: Any) -> SessionReported:
 
 def morning(checkin_id: str = "checkin-1", **changes: Any) -> CheckinReported:
     """The morning after."""
-    return CheckinReported(**({"checkin_id": checkin_id, "reported_at": NOW, "next_morning_pain": 2} | changes))
+    fields: dict[str, Any] = {"checkin_id": checkin_id, "reported_at": NOW, "next_morning_pain": 2}
+    return CheckinReported(**(fields | changes))
 
 
 def reached(number: int, patient: str = "patient-1") -> Event[GoalReached]:
