@@ -10,7 +10,7 @@ from shared.client.cursor import Cursor
 from shared.client.envelope import SOURCE, checked_all, new_event
 from shared.client.error import UnsupportedError
 from shared.client.feed import OUTPUTS, Feed
-from shared.client.http_transport import HttpTransport, ViewName, json_of
+from shared.client.http_transport import HttpTransport, ViewName, object_of
 from shared.client.reader import read_payload
 from shared.client.redis_transport import RedisTransport
 from shared.event.classification import ConditionClassified
@@ -23,7 +23,7 @@ from shared.stream.key import stream_key
 P = TypeVar("P", bound=Payload)
 
 PATIENCE_S = 10.0
-Json = Any
+Json = dict[str, Any]
 """An object, as the API's own document describes it."""
 
 
@@ -40,7 +40,7 @@ class AsyncCareClient:
     ) -> None:
         """`source`: the URI-reference of the producer in every event, such as `//platform.example/app`.
 
-        Raises ValueError for a URL that is neither. Nothing is connected yet.
+        Raises ValueError for a URL that is neither, and for what can be no API key. Nothing is connected yet.
         """
         self._source = source
         self._transport = _transport(url, api_key, patience_s)
@@ -100,8 +100,8 @@ class AsyncCareClient:
         """Over Redis: what the services publish, for `async for`; the feed's `cursor` is the resume token.
 
         `types`: payload classes such as `LoadAdjusted`; none: all, also those that this version does not know.
-        `after`: a resume token; by itself from the oldest event that is kept. `wait_s`: ends after so many seconds
-        without an event, 0 at the end of what is there; by itself never.
+        `after`: a resume token of a feed with the same filters, or of `newest`; by itself from the oldest event that is
+        kept. `wait_s`: ends after so many seconds without an event, 0 at the end of what is there; by itself never.
         """
         return Feed(self._over_redis(), types=types, patient=patient, after=after, wait_s=wait_s)
 
@@ -125,19 +125,19 @@ class AsyncCareClient:
 
     async def prescription(self, patient: str) -> Json:
         """Over HTTP: the next session. This and the views below are JSON, as the API's document says."""
-        return json_of(await self._view(patient, "prescription"))
+        return object_of(await self._view(patient, "prescription"))
 
     async def state(self, patient: str) -> Json:
         """Over HTTP: how care stands."""
-        return json_of(await self._view(patient, "state"))
+        return object_of(await self._view(patient, "state"))
 
     async def timeline(self, patient: str, *, after: str | None = None) -> Json:
         """Over HTTP: a page of what happened, in order; `after`: the `next` of the page before."""
-        return json_of(await self._view(patient, "timeline", **({} if after is None else {"after": after})))
+        return object_of(await self._view(patient, "timeline", **({} if after is None else {"after": after})))
 
     async def escalations(self, patient: str) -> Json:
         """Over HTTP: what waits for a clinician."""
-        return json_of(await self._view(patient, "escalations"))
+        return object_of(await self._view(patient, "escalations"))
 
     async def _view(self, patient: str, name: ViewName, **query: str) -> bytes:
         if not isinstance(self._transport, HttpTransport):

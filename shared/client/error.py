@@ -38,7 +38,7 @@ class Refusal:
 
 
 class RefusedError(ClientError):
-    """Some events were refused. What is not among `refusals` and not in `accepted` was not sent."""
+    """Some events were refused. What is neither among `refusals` nor in `accepted` is to be sent again."""
 
     def __init__(self, refusals: Sequence[Refusal], accepted: Sequence[str] = ()) -> None:
         self.refusals = tuple(refusals)

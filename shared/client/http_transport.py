@@ -44,7 +44,10 @@ class HttpTransport:
     def __init__(self, url: str, api_key: str | None, patience_s: float) -> None:
         headers = {"user-agent": "adaptive-care-client"}
         if api_key is not None:
-            headers["authorization"] = f"Bearer {api_key}"
+            key = api_key.strip()  # a key out of a file ends with a newline
+            if not key.isascii() or not key.isprintable():
+                raise ValueError("this is no API key: it has characters that no key has")
+            headers["authorization"] = f"Bearer {key}"
         self._client = httpx.AsyncClient(
             base_url=url, headers=headers, timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S)
         )
@@ -105,7 +108,7 @@ class HttpTransport:
     async def _post_batch(self, start: int, chunk: Sequence[Outgoing], accepted: list[str]) -> list[Refusal]:
         body = b"[" + b",".join(one.raw for one in chunk) + b"]"
         answer = await self._send("POST", EVENTS_PATH, content=body, headers={"content-type": BATCH})
-        content = json_of(answer.content) if answer.status_code in (202, 207, 422) else {}
+        content = _json_of(answer.content) if answer.status_code in (202, 207, 422) else {}
         results = content.get("results") if isinstance(content, dict) else None
         if results is None:
             problem = _refused(answer)
@@ -168,16 +171,23 @@ def _problem(answer: httpx.Response) -> dict[str, Any]:
     """The members of a problem document; none where the answer is something else."""
     if not answer.headers.get("content-type", "").startswith("application/problem+json"):
         return {}
-    content = json_of(answer.content)
-    return content if isinstance(content, dict) else {}
+    return object_of(answer.content)
 
 
-def json_of(body: bytes) -> Any:
+def _json_of(body: bytes) -> Any:
     """The content of an answer. Raises UnexpectedAnswerError."""
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise UnexpectedAnswerError("the answer is not JSON: does the URL lead to the HTTP API?") from None
+
+
+def object_of(body: bytes) -> dict[str, Any]:
+    """The object that an answer is. Raises UnexpectedAnswerError."""
+    content = _json_of(body)
+    if not isinstance(content, dict):
+        raise UnexpectedAnswerError("the answer is no JSON object: does the URL lead to the HTTP API?")
+    return content
 
 
 def _unexpected(answer: httpx.Response) -> UnexpectedAnswerError:

@@ -105,6 +105,10 @@ async def test_a_key_that_is_missing_wrong_or_too_weak_is_told(api: HttpApi) -> 
                 await care.submit(session(), patient="patient-1")
             assert "care_" not in f"{refused.value!r} {refused.value.__cause__!r}"
     assert len(api.bodies) == 3
+    async with client(api, f"{KEY}\n") as care:
+        await care.submit(session(), patient="patient-1")
+    with pytest.raises(ValueError, match="no API key"):
+        client(api, "care_ä")
 
 
 async def test_a_busy_api_is_tried_again_when_it_says(api: HttpApi) -> None:

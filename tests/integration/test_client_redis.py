@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import json
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -381,6 +382,30 @@ async def test_the_synchronous_client_does_the_same(redis_url: str) -> None:
             await write(client, reached(number))
         assert await asyncio.to_thread(use) == ["goal-0", "goal-1", "goal-2"]
         assert len(await read(client, Stream.SESSIONS)) == 4
+
+
+def test_ctrl_c_ends_the_wait_and_loses_nothing(redis_url: str) -> None:
+    """Whoever interrupts a reader and goes on reading gets what came meanwhile."""
+
+    async def put(number: int | None) -> None:
+        async with client_for(redis_url) as client:
+            await prepare(client)
+            if number is not None:
+                await write(client, reached(number))
+
+    asyncio.run(put(None))
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        with CareClient(redis_url) as care:
+            feed = care.events(GoalReached, wait_s=60)
+            signal.setitimer(signal.ITIMER_REAL, 0.5)
+            with pytest.raises(KeyboardInterrupt):
+                next(feed)
+            asyncio.run(put(1))
+            assert goals([next(feed)]) == ["goal-1"]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_a_program_that_forgets_to_close_still_ends(redis_url: str) -> None:
