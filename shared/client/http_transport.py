@@ -38,6 +38,16 @@ VIEWS_KEPT = 500
 _PASSING = (408, 425, 500, 502, 503, 504)
 
 
+class _Result(msgspec.Struct):
+    index: int
+    status: str
+    problem: dict[str, Any] = {}
+
+
+class _Results(msgspec.Struct):
+    results: list[_Result]
+
+
 class HttpTransport:
     """A connection to the HTTP API. The key goes nowhere but into its header; redirects are not followed."""
 
@@ -108,22 +118,18 @@ class HttpTransport:
     async def _post_batch(self, start: int, chunk: Sequence[Outgoing], accepted: list[str]) -> list[Refusal]:
         body = b"[" + b",".join(one.raw for one in chunk) + b"]"
         answer = await self._send("POST", EVENTS_PATH, content=body, headers={"content-type": BATCH})
-        content = _json_of(answer.content) if answer.status_code in (202, 207, 422) else {}
-        results = content.get("results") if isinstance(content, dict) else None
+        results = _results(answer)
         if results is None:
             problem = _refused(answer)
             return [_refusal(start + place, one, problem) for place, one in enumerate(chunk)]
-        refusals, taken = [], set()
-        for result in results:
-            place = result["index"]
-            if result["status"] == "accepted":
-                taken.add(place)
-            else:
-                refusals.append(_refusal(start + place, chunk[place], result.get("problem") or {}))
-        accepted += [one.event.id for place, one in enumerate(chunk) if place in taken]
-        if len(taken) + len(refusals) != len(chunk):
+        if sorted(result.index for result in results) != list(range(len(chunk))):
             raise UnexpectedAnswerError(f"{len(chunk)} events were sent and {len(results)} answered")
-        return refusals
+        results.sort(key=lambda result: result.index)
+        judged = list(zip(results, chunk, strict=True))
+        accepted += [one.event.id for result, one in judged if result.status == "accepted"]
+        return [
+            _refusal(start + result.index, one, result.problem) for result, one in judged if result.status != "accepted"
+        ]
 
     async def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         async def attempt() -> httpx.Response:
@@ -154,6 +160,16 @@ def _chunks(events: Sequence[Outgoing]) -> Iterator[tuple[int, Sequence[Outgoing
         yield start, events[start:]
 
 
+def _results(answer: httpx.Response) -> list[_Result] | None:
+    """What became of each event of a batch; None where the answer is about the whole."""
+    if answer.status_code not in (202, 207, 422):
+        return None
+    try:
+        return msgspec.json.decode(answer.content, type=_Results).results
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 def _refused(answer: httpx.Response) -> dict[str, Any]:
     """The problem of a refusal. Raises UnexpectedAnswerError where it is none."""
     problem = _problem(answer)
@@ -174,20 +190,12 @@ def _problem(answer: httpx.Response) -> dict[str, Any]:
     return object_of(answer.content)
 
 
-def _json_of(body: bytes) -> Any:
-    """The content of an answer. Raises UnexpectedAnswerError."""
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise UnexpectedAnswerError("the answer is not JSON: does the URL lead to the HTTP API?") from None
-
-
 def object_of(body: bytes) -> dict[str, Any]:
     """The object that an answer is. Raises UnexpectedAnswerError."""
-    content = _json_of(body)
-    if not isinstance(content, dict):
-        raise UnexpectedAnswerError("the answer is no JSON object: does the URL lead to the HTTP API?")
-    return content
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise UnexpectedAnswerError("the answer is no JSON object: does the URL lead to the HTTP API?") from None
 
 
 def _unexpected(answer: httpx.Response) -> UnexpectedAnswerError:

@@ -155,6 +155,11 @@ async def test_what_is_not_the_api_is_told_as_such(api: HttpApi) -> None:
         api.next_answers = [PlainTextResponse("<html>")]
         with pytest.raises(UnexpectedAnswerError):
             await care.program("patient-1")
+        two = [new_event(session(name), patient="patient-1") for name in ("a", "b")]
+        for body in ('{"results": []}', '{"results": [{"index": 0}]}', '[{"a": 1}]', '{"results": 7}', "{"):
+            api.next_answers = [PlainTextResponse(body, 202)]
+            with pytest.raises(UnexpectedAnswerError):
+                await care.submit_all(two)
 
 
 async def test_views_are_fetched_once_and_then_only_when_they_changed(api: HttpApi) -> None:
