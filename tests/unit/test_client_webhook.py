@@ -35,6 +35,14 @@ def test_a_signed_webhook_is_a_typed_event() -> None:
         assert (event.id, event.subject, event.data.goal_id) == ("output-1", "patient-1", "goal-1")
 
 
+@pytest.mark.parametrize("minutes", [6, -6])
+def test_five_minutes_are_the_limit(minutes: int) -> None:
+    """Whoever recorded a webhook cannot send it again later; clocks may differ by less."""
+    with pytest.raises(WebhookError, match="five minutes"):
+        parse_webhook(signed(BODY, NEW, age=timedelta(minutes=minutes)), BODY, NEW)
+    assert parse_webhook(signed(BODY, NEW, age=timedelta(minutes=minutes / 2)), BODY, NEW).id == "output-1"
+
+
 def test_a_type_of_a_newer_system_comes_as_it_is() -> None:
     """The signature counts, not the vocabulary."""
     body = BODY.replace(b"care.goal.reached.v1", b"care.goal.missed.v1")
@@ -47,8 +55,8 @@ def test_a_type_of_a_newer_system_comes_as_it_is() -> None:
         {},
         signed(BODY, OTHER),
         signed(BODY + b" ", NEW),
-        signed(BODY, NEW, age=timedelta(minutes=6)),
-        signed(BODY, NEW, age=timedelta(minutes=-6)),
+        signed(BODY, NEW, age=timedelta(days=1)),
+        signed(BODY, NEW, age=timedelta(days=-1)),
         signed(BODY, NEW) | {"Webhook-Signature": "v1"},
         signed(BODY, NEW) | {"Webhook-Signature": "v1,%%%"},
         signed(BODY, NEW) | {"Webhook-Signature": "v1a,abc v1,abc= a b c"},
