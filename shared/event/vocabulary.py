@@ -1,6 +1,9 @@
 """The public ids of the contract: findings, red flags, symptoms, modifiers, instruments, exercises."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -12,6 +15,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 Urgency = Literal["emergency", "urgent", "routine"]
 URGENCIES: tuple[Urgency, ...] = ("routine", "urgent", "emergency")
 """From the least to the most urgent."""
+_IS_OPEN: ContextVar[bool] = ContextVar("is_open", default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,16 @@ def _instrument(raw: dict[str, Any]) -> Instrument:
     )
 
 
+@contextmanager
+def open_vocabulary() -> Iterator[None]:
+    """Within it an id that this version does not know passes: for who reads what a newer version wrote."""
+    token = _IS_OPEN.set(True)
+    try:
+        yield
+    finally:
+        _IS_OPEN.reset(token)
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     """Annotation: the string is an id of the vocabulary; the JSON Schema lists them."""
@@ -119,7 +133,7 @@ class _Known:
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def _check(self, value: str) -> str:
-        if value not in _known(self.kind):
+        if value not in _known(self.kind) and not _IS_OPEN.get():
             raise PydanticCustomError("unknown_id", "'{id}' is no id of {kind}", {"id": value[:80], "kind": self.kind})
         return value
 
