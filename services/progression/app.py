@@ -7,6 +7,7 @@ from faststream.asgi import AsgiFastStream
 
 from services.progression.domain.decide import decide
 from services.progression.domain.state import State
+from services.progression.domain.view import VIEWS
 from shared.event.wire import Stream
 from shared.service import Service
 from shared.settings import Settings, read_settings
@@ -23,6 +24,7 @@ def make_service(settings: Settings) -> Service[State]:
         writes=(Stream.ADJUSTMENTS, Stream.PROGRAMS, Stream.ESCALATIONS),
         state_type=State,
         decide=partial(decide, timedelta(days=settings.late_window_days)),
+        views=VIEWS,
     )
 
 
