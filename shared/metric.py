@@ -50,6 +50,10 @@ class Metrics:
             "care_open_escalations", "Escalations that nobody has resolved", ["service"], registry=self.registry
         )
 
+        self.http_requests = Counter(
+            "care_http_requests", "Requests to the HTTP door", ["method", "route", "status"], registry=self.registry
+        )
+
     def text(self) -> bytes:
         """The Prometheus exposition."""
         return generate_latest(self.registry)
