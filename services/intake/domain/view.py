@@ -11,7 +11,11 @@ from shared.view import Inquiry, View
 
 
 def show_classification(state: IntakeState, inquiry: Inquiry) -> ConditionClassified | None:
-    """The newest intake, classified as it was last published; None where only red flags are known."""
+    """The newest intake, classified as it was last published; None where only red flags are known.
+
+    Where an intake repeats a red flag that stood open before it, `turning_point` and `basis` may name another way
+    to turn it than the event did.
+    """
     current = state.current
     if current is None:
         return None
@@ -19,7 +23,12 @@ def show_classification(state: IntakeState, inquiry: Inquiry) -> ConditionClassi
     presentation = present(intake)
     own = judge(Case(intake, presentation, current.time, current.suspected), inquiry.protocols).own_flags
     open_flags = next((one.flags for one in state.escalations if one.reason == "red_flag"), ())
-    standing = tuple(flag for flag in open_flags if flag.red_flag_id in current.flags)
+    standing = tuple(
+        flag
+        for flag in open_flags
+        if flag.red_flag_id in current.flags
+        and all((flag.red_flag_id, flag.source) != (one.red_flag_id, one.source) for one in own)
+    )
     known = {flag.red_flag_id for flag in (*own, *standing)}
     # One that came with another event, and that a clinician has settled since, stands in what was published.
     settled = tuple(
