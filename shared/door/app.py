@@ -111,6 +111,7 @@ class Door:
             ],
             exception_handlers={HTTPException: self._no_route},
         )
+        self._app.router.redirect_slashes = False  # another path is another path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
