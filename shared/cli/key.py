@@ -10,7 +10,7 @@ from rich.table import Table
 
 from shared.cli.connection import connect
 from shared.cli.terminal import console
-from shared.door.credential import LONGEST_NAME, READ, Credential, issue
+from shared.door.credential import LONGEST_NAME, READ, Credential, ScopeError, issue
 from shared.door.keyring import Keyring
 from shared.settings import Settings, read_settings
 
@@ -35,7 +35,10 @@ def create(
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
         raise typer.BadParameter(f"a name has 1 to {LONGEST_NAME} printable characters")
     now = datetime.now(UTC)
-    key, kept = issue(name.strip(), scope, per_minute, now, now + timedelta(days=days) if days else None)
+    try:
+        key, kept = issue(name.strip(), scope, per_minute, now, now + timedelta(days=days) if days else None)
+    except ScopeError as error:
+        raise typer.BadParameter(str(error)) from None
     asyncio.run(_add(kept))
     typer.echo(f"key {kept.key_id} for {kept.name}: keep it now, it is shown only this once", err=True)
     typer.echo(key)

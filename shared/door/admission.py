@@ -31,7 +31,11 @@ class _Peek(msgspec.Struct):
 
     type: Any = None
     subject: Any = None
-    data: Any = None
+    data: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Shape(msgspec.Struct):
+    intake_id: Any = msgspec.UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +98,13 @@ class Admission:
         return Taken(found.event_id or "", key, raw, problem)
 
 
-def _stream_by_shape(data: object) -> Stream:
+def _stream_by_shape(data: msgspec.Raw) -> Stream:
     """Where a service would look for the red flags of an event whose type says nothing."""
-    return Stream.INTAKES if isinstance(data, dict) and "intake_id" in data else Stream.SESSIONS
+    try:
+        shape = msgspec.json.decode(data, type=_Shape)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return Stream.SESSIONS
+    return Stream.SESSIONS if shape.intake_id is msgspec.UNSET else Stream.INTAKES
 
 
 def _is_text(value: object) -> bool:

@@ -52,6 +52,8 @@ DOCUMENT = "/v1/openapi.json"
 METHODS = ("GET", "HEAD", "POST")
 """Whatever else is asked for is counted and logged as `other`."""
 REQUESTS_AT_ONCE = 32
+LONG_BYTES = 16 * 1024
+"""Of an event that is judged in a thread: a session has one or two KiB."""
 REDIS_S = 2.0
 """For one look into Redis."""
 READ_S = 5.0
@@ -136,8 +138,12 @@ class Door:
         admission = Admission(credential, self._settings, now)
         judged: list[Taken | Problem] = []
         for raw in raws:
-            judged.append(admission.judge(raw))
-            await asyncio.sleep(0)  # the subscribers share this loop
+            # The subscribers share this loop: what takes long goes beside it, else they have their turn in between.
+            if len(raw) > LONG_BYTES:
+                judged.append(await asyncio.to_thread(admission.judge, raw))
+            else:
+                judged.append(admission.judge(raw))
+                await asyncio.sleep(0)
         outcomes = await self._hand_on(judged)
         request.state.events = len(outcomes)
         request.state.refused = sum(outcome.problem is not None for outcome in outcomes)
@@ -245,7 +251,9 @@ class Door:
             return refused.problem.response()
         except NOT_ANSWERING as error:
             request.state.code = type(error).__name__
-            return unavailable("Redis does not answer as it should; send the same again").response()
+            return unavailable(
+                "Redis does not answer as it should, or a replay has not begun; send the same again"
+            ).response()
         except Exception as error:  # a bug must end this request only, and be seen
             logger().error("door failed", route=path, failure=_place(error))
             return Problem(500, "internal", "this is a fault of the service; it is in its log").response()

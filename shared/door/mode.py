@@ -18,7 +18,7 @@ Mode = Literal["structured", "batch", "binary"]
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 PLAIN = "application/json"
-EVENT_BYTES = 1024 * 1024
+EVENT_BYTES = 512 * 1024
 """Of one event as it is read. The decoder takes less (256 KiB), but looks for red flags in what is longer."""
 BATCH_BYTES = 4 * 1024 * 1024
 BATCH_EVENTS = 100
