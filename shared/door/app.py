@@ -151,7 +151,7 @@ class Door:
             return _batch_response(outcomes)
         (outcome,) = outcomes
         if outcome.problem is not None:
-            return outcome.problem.response()
+            raise Refused(outcome.problem)
         return JSONResponse({"id": outcome.event_id}, 202)
 
     async def _hand_on(self, judged: Sequence[Taken | Problem]) -> list[Outcome]:
