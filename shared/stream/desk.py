@@ -111,13 +111,19 @@ class Desk(Generic[S]):
         return {subject: state for subject, state in found.items() if state is not None}
 
     async def numbered(self, subject: str) -> tuple[S | None, dict[str, int]]:
-        """A patient's state, and of each program the number of its newest prescription: both of one instant."""
+        """A patient's state, and of each program the number of its newest prescription: both of one instant.
+
+        Raises where the record cannot be read: that is not the same as nothing.
+        """
         partition = self._partition(subject)
         async with self._client.pipeline(transaction=True) as transaction:
             transaction.get(state_key(partition, self._service.name, subject))
             transaction.hgetall(prescriptions_key(partition, subject))
             raw, numbers = await transaction.execute()
-        return self._read(raw).record.state, {name.decode(): int(number) for name, number in numbers.items()}
+        stored = self._read(raw)
+        if stored.unreadable is not None:
+            raise stored.unreadable
+        return stored.record.state, {name.decode(): int(number) for name, number in numbers.items()}
 
     async def erased_at(self, subject: str) -> datetime | None:
         """Up to when events of the patient are dropped, where this service knows of an erasure."""

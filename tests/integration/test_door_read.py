@@ -18,7 +18,7 @@ from shared.door import timeline
 from shared.door.patient import HELD_BY
 from shared.event.wire import Stream
 from shared.service import Service
-from shared.stream.key import stream_key
+from shared.stream.key import state_key, stream_key
 from tests.integration.test_door_events import opened, problem, send
 from tests.support.door_case import BATCH, Json, event, one_of_each
 from tests.support.example import intake
@@ -228,6 +228,21 @@ async def test_the_timeline_shows_causes_before_what_follows_and_no_words_or_add
         assert "data" not in next(one for one in events if one["id"] == "bad")
         (letter,) = [one for one in events if one["type"] == "care.event.rejected.v1"]
         assert (letter["data"]["error"]["path"], "original" in letter["data"]) == ("$.data.pain_during", False)
+
+
+async def test_a_record_that_cannot_be_read_is_a_fault_and_not_nothing(
+    redis_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody takes a broken record for an unknown patient; the log says where it broke, without a word of it."""
+    async with opened(redis_url, make_progression(settings_for(redis_url))) as (client, platform):
+        await client.set(state_key(0, "progression", "patient-1"), b'7:{"state":"my own words"}')
+        answer = await look(platform, "state")
+        assert problem(answer) == (500, "internal", None)
+        assert "words" not in answer.text
+        assert problem(await look(platform, "state", "patient-2"))[0] == 404
+    printed = capsys.readouterr()
+    assert "door failed" in printed.out + printed.err
+    assert "my own words" not in printed.out + printed.err
 
 
 async def test_a_view_is_answered_of_one_instant_over_partitions(redis_url: str) -> None:
