@@ -194,6 +194,10 @@ class Metrics:
             "care_redis_append_only", "1 if append-only persistence is on and its last write succeeded, else 0"
         )
 
+        self.http_requests = Counter(
+            "care_http_requests", "Requests to the HTTP door", ["method", "route", "status"], registry=self.registry
+        )
+
     def text(self) -> bytes:
         """The Prometheus exposition."""
         return generate_latest(self.registry)

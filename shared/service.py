@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from shared.decision import Decision, Incoming, TimerFired
 from shared.event.wire import Stream
 from shared.protocol.library import Protocols
+from shared.view import View
 
 if TYPE_CHECKING:
     from shared.stream.desk import Desk
@@ -43,3 +44,5 @@ class Service(Generic[S]):
     """ASGI applications by exact path, served beside the health routes."""
     attend: Callable[["Desk[S]"], Awaitable[None]] | None = None
     """Runs beside the subscribers until the process stops."""
+    views: tuple[View[S], ...] = ()
+    """What it shows of a patient over HTTP, from its state."""

@@ -7,6 +7,7 @@ from faststream.asgi import AsgiFastStream
 
 from services.intake.domain.decide import decide
 from services.intake.domain.state import IntakeState
+from services.intake.domain.view import VIEWS
 from shared.event.wire import Stream
 from shared.service import Service
 from shared.settings import Settings, read_settings
@@ -24,6 +25,7 @@ def make_service(settings: Settings) -> Service[IntakeState]:
         state_type=IntakeState,
         words=frozenset({"contradiction"}),
         decide=partial(decide, timedelta(days=settings.late_window_days)),
+        views=VIEWS,
     )
 
 

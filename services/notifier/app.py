@@ -9,6 +9,7 @@ from services.notifier.composition import Composition
 from services.notifier.dispatch import Dispatch, wall_clock
 from services.notifier.domain.decide import decide
 from services.notifier.domain.state import NotifierState
+from services.notifier.domain.view import VIEWS
 from services.notifier.gauge import WORDS, make_measure
 from services.notifier.page.access import link_for
 from services.notifier.page.app import make_routes
@@ -57,6 +58,7 @@ def make_service(settings: Settings) -> Service[NotifierState]:
         start_up=dispatch.start_up,
         attend=make_attend(policies.watch, own.heartbeat_url),
         routes=lambda desk: make_routes(desk, policies, page),
+        views=VIEWS,
     )
 
 

@@ -7,6 +7,7 @@ from faststream.asgi import AsgiFastStream
 
 from services.progression.domain.decide import decide
 from services.progression.domain.state import State
+from services.progression.domain.view import VIEWS
 from shared.event.wire import Stream
 from shared.service import Service
 from shared.settings import Settings, read_settings
@@ -24,6 +25,7 @@ def make_service(settings: Settings) -> Service[State]:
         state_type=State,
         words=frozenset({"late"}),
         decide=partial(decide, timedelta(days=settings.late_window_days)),
+        views=VIEWS,
     )
 
 

@@ -102,6 +102,7 @@ def _documents(folder: Path) -> dict[Path, str]:
     application = build_application(services, settings)
     documents = {folder / "schema" / name: text for name, text in json_schemas().items()}
     documents[folder / "asyncapi.json"] = as_json(_in_order(application.schema.to_specification().to_jsonable()))
+    documents[folder / "openapi.json"] = as_json(application.door.openapi())
     documents[folder / "reference" / "streams.md"] = stream_reference(services)
     documents[folder / "reference" / "settings.md"] = setting_reference(load_setting_classes())
     documents[folder / "reference" / "log-fields.md"] = log_reference(FIELDS)

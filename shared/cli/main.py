@@ -26,6 +26,7 @@ COMMANDS = {
     "dead-letters": "dead_letter",
     "trace": "trace",
     "status": "status",
+    "keys": "key",
     "protocols": "protocol",
     "simulate": "simulate",
     "fhir": "fhir",

@@ -12,6 +12,7 @@ from faststream.redis import RedisBroker, RedisClusterBroker, StreamSub
 from faststream.redis.message import FAKE_CONSUMER, RedisBatchStreamMessage
 from faststream.specification import AsyncAPI
 
+from shared.door.app import REQUESTS_AT_ONCE, Door
 from shared.event.envelope import Event
 from shared.event.registry import PAYLOADS
 from shared.event.wire import Stream
@@ -50,9 +51,11 @@ def build_application(services: Sequence[Service[Any]], settings: Settings | Non
         for partition in range(settings.partitions):
             subscriptions += [_subscribe(broker, engine, service, partition, stream) for stream in _sources(service)]
     _document_outputs(broker, services, settings.partitions)
+    client_of_door = connect(settings.redis_url, max_connections=REQUESTS_AT_ONCE)
     return CareApplication(
         broker,
         engine=engine,
+        door=Door(services, settings, client_of_door, engine.clock, protocols, engine.metrics),
         subscriptions=subscriptions,
         specification=AsyncAPI(
             title="adaptive-care",

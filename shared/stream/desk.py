@@ -25,10 +25,12 @@ from shared.stream.key import (
     ledger_key,
     list_key,
     partition_of,
+    prescriptions_key,
     register_key,
     state_key,
     stream_key,
     timers_key,
+    tombstone_key,
 )
 from shared.stream.presence import absent_s
 from shared.stream.record import from_ms, reader, to_ms
@@ -100,6 +102,28 @@ class Desk(Generic[S]):
         answers: list[Any] = await pipeline.execute() if wanted else []
         found = {subject: self._read(raw).record.state for subject, raw in zip(wanted, answers, strict=True)}
         return {subject: state for subject, state in found.items() if state is not None}
+
+    async def numbered(self, subject: str) -> tuple[S | None, dict[str, int]]:
+        """A patient's state, and of each program the number of its newest prescription: both of one instant.
+
+        Raises where the record cannot be read: that is not the same as nothing.
+        """
+        partition = self._partition(subject)
+        async with self._client.pipeline(transaction=True) as transaction:
+            transaction.get(state_key(partition, self._service.name, subject))
+            transaction.hgetall(prescriptions_key(partition, subject))
+            raw, numbers = await transaction.execute()
+        stored = self._read(raw)
+        if stored.unreadable is not None:
+            raise stored.unreadable
+        return stored.record.state, {name.decode(): int(number) for name, number in numbers.items()}
+
+    async def erased_at(self, subject: str) -> datetime | None:
+        """Up to when events of the patient are dropped, where this service knows of an erasure."""
+        partition, name = self._partition(subject), self._service.name
+        record: Any = await self._client.get(state_key(partition, name, subject))
+        raw: Any = record or await self._client.get(tombstone_key(partition, name, subject))
+        return self._read(raw).record.erased_at
 
     async def listed(
         self, name: str, *, until: datetime | None = None, newest_first: bool = False, limit: int = 100

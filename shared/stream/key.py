@@ -16,7 +16,8 @@ CLOCK_HANDLED = "care:clock:handled"
 """Hash of service -> the instant up to which all its timers have fired."""
 PARTITIONS = "care:partitions"
 """How many partitions this Redis holds; written once."""
-
+HTTP_KEYS = "care:{0}:http:keys"
+"""Hash of key id -> an API key of the HTTP door, its secret hashed."""
 
 DATA_FIELD = b"__data__"
 """The one field of an entry."""
@@ -131,3 +132,8 @@ def joint_key(service: str, name: str) -> str:
 def prescriptions_key(partition: int, patient: str) -> str:
     """Hash of program id -> the number of its newest prescription, shared by the services."""
     return f"care:{{{partition}}}:prescriptions:{patient}"
+
+
+def http_requests_key(key_id: str) -> str:
+    """How many requests an API key has made in the running minute."""
+    return f"care:{{0}}:http:requests:{key_id}"

@@ -14,6 +14,7 @@ from faststream.asgi.response import JSONResponse
 from faststream.redis import RedisBroker, StreamSub
 from faststream.specification import AsyncAPI
 
+from shared.door.app import PREFIX, Door
 from shared.log import configure_log, logger
 from shared.stream.consumer import ConsumerSlot
 from shared.stream.discovery import port_of
@@ -41,11 +42,13 @@ class CareApplication(AsgiFastStream):
         broker: RedisBroker,
         *,
         engine: Engine,
+        door: Door,
         subscriptions: Sequence[StreamSub[Any]],
         specification: AsyncAPI,
         asgi_routes: Sequence[tuple[str, Any]],
     ) -> None:
         self.engine = engine
+        self.door = door
         self._subscriptions = subscriptions
         self._slot = ConsumerSlot(engine.settings.data_dir, [service.name for service in engine.services])
         super().__init__(
@@ -56,9 +59,16 @@ class CareApplication(AsgiFastStream):
             on_startup=[self._prepare],
             after_startup=[self._start],
             on_shutdown=[engine.stop],
-            after_shutdown=[engine.close, self._slot.release],
+            after_shutdown=[engine.close, door.close, self._slot.release],
         )
         engine.consumers_alive = self._are_consumers_alive
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """FastStream knows exact paths only; what lies under `/v1/` is the door's."""
+        if scope["type"] == "http" and scope["path"].startswith(PREFIX):
+            await self.door(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
     async def run(self, log_level: int = logging.INFO, run_extra_options: dict[str, Any] | None = None) -> None:
         """What `faststream run` calls. Ends with status 1 where it could not go on."""
@@ -121,6 +131,7 @@ class CareApplication(AsgiFastStream):
         try:
             await self.engine.prepare(name)
         except BaseException:
+            await self.door.close()
             await self.engine.close()  # FastStream runs no shutdown hooks where the start failed
             self._slot.release()
             raise
