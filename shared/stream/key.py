@@ -120,3 +120,23 @@ def joint_key(service: str, name: str) -> str:
 def prescriptions_key(partition: int, patient: str) -> str:
     """Hash of program id -> the number of its newest prescription, shared by the services."""
     return f"care:{{{partition}}}:prescriptions:{patient}"
+
+
+def webhooks_key() -> str:
+    """Hash of subscription id -> the subscription, with its keys."""
+    return "care:{0}:webhooks"
+
+
+def webhook_replicas_key() -> str:
+    """Sorted set of the processes that work subscriptions, scored by when each was last heard of, in ms."""
+    return "care:{0}:webhooks:replicas"
+
+
+def webhook_standing_key(subscription: str) -> str:
+    """Hash of how one subscription stands: active, paused, held or ended, and why."""
+    return f"care:{{0}}:webhook:{subscription}:standing"
+
+
+def webhook_key(partition: int, subscription: str, part: str) -> str:
+    """What one subscription has in one partition: `lease`, `fence`, `cursor`, `ahead`, `tries`, `ledger`, `gaps`, …"""
+    return f"care:{{{partition}}}:webhook:{subscription}:{part}"

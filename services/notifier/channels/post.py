@@ -15,6 +15,7 @@ import logging
 import ssl
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -53,7 +54,7 @@ class Poster:
         body: bytes,
         content_type: str,
         *,
-        place: asyncio.Semaphore,
+        place: AbstractAsyncContextManager[object],
         threads: Executor,
     ) -> Receipt:
         """Held in `place` while it is on its way; `threads` wait for the name server. Raises a DeliveryError."""
