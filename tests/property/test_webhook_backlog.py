@@ -70,7 +70,7 @@ def test_each_patient_s_events_go_in_order_and_a_restart_repeats_none(
         mine = [one for one in sent if one.patient == f"patient-{patient}"]
         assert mine == sorted(mine, key=lambda one: parts(one.entry_id))
     assert not ahead
-    assert backlog.size == 0
+    assert backlog.size == backlog.span == 0
     assert backlog.oldest_ms() is None
 
 

@@ -66,6 +66,8 @@ class Backlog:
         self._passed: list[str] = []
         self.size = 0
         """Items that wait or are on their way."""
+        self.span = 0
+        """Entries from the first that is not done on, in all streams."""
 
     def is_done(self, stream: Stream, entry_id: str) -> bool:
         """An earlier process has sent it."""
@@ -73,13 +75,13 @@ class Backlog:
 
     def pass_over(self, stream: Stream, entry_id: str) -> None:
         """The next entry of a stream need not be sent."""
-        self._queue(stream).append(entry_id)
+        self._append(stream, entry_id)
         self._done.add(member(stream, entry_id))
         self._advance(stream)
 
     def add(self, item: Item) -> None:
         """The next entry of a stream."""
-        self._queue(item.stream).append(item.entry_id)
+        self._append(item.stream, item.entry_id)
         lane = self._lanes.setdefault(item.patient, _Lane())
         lane.items.append(item)
         lane.urgent += item.is_urgent
@@ -136,14 +138,16 @@ class Backlog:
         """When the oldest entry was written that is not done."""
         return min((parts(order[0])[0] for order in self._order.values() if order), default=None)
 
-    def _queue(self, stream: Stream) -> deque[str]:
-        return self._order.setdefault(stream, deque())
+    def _append(self, stream: Stream, entry_id: str) -> None:
+        self._order.setdefault(stream, deque()).append(entry_id)
+        self.span += 1
 
     def _advance(self, stream: Stream) -> None:
-        order = self._queue(stream)
+        order = self._order[stream]
         while order and (first := member(stream, order[0])) in self._done:
             self._done.discard(first)
             self._cursors[stream] = order.popleft()
+            self.span -= 1
             if first in self._ahead:
                 self._ahead.discard(first)
                 self._passed.append(first)

@@ -22,6 +22,7 @@ from services.notifier.channels.guard import parse_allowed
 from services.notifier.command.office import ArgumentError, as_json
 from services.notifier.settings import NotifierSettings
 from services.notifier.webhook.endpoint import Endpoint
+from services.notifier.webhook.pace import Pace
 from shared.cli.connection import connect
 from shared.cli.terminal import console
 from shared.settings import Settings, read_settings
@@ -226,7 +227,7 @@ def test(webhook: Id) -> None:
 
 def _endpoint(one: Subscription) -> Endpoint:
     own = read_settings(NotifierSettings)
-    return Endpoint(one.url, one.keys, parse_allowed(own.webhook_allow))
+    return Endpoint(one.url, one.keys, parse_allowed(own.webhook_allow), Pace().post_s)
 
 
 async def _check_endpoint(one: Subscription) -> None:

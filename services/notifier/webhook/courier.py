@@ -29,6 +29,8 @@ from shared.stream.webhook.subscription import Subscription
 QUIET_S = 1.0
 """At most, between looks at a subscription that may not be sent to now: others may find it well again."""
 EMERGENCY = "emergency"
+PAGES = 10
+"""Read in one go before what came of posts is looked at again."""
 
 
 @dataclass(slots=True)
@@ -120,10 +122,7 @@ class Courier:
         if now_s >= self._resends_at_s and len(self._feeds) == 1:
             self._resends_at_s = now_s + self.pace.tick_s
             self._feeds += [await self._open(resend) for resend in (await self._route.resends())[:1]]
-        is_fresh = False
-        for feed in self._feeds:
-            if now_s >= feed.look_at_s and feed.backlog.size <= self.pace.read_ahead - self.pace.page:
-                is_fresh |= await self._read(feed)
+        is_fresh = any([await self._read_ahead(feed) for feed in self._feeds])
         for feed in self._feeds[1:]:
             if feed.is_read and not feed.backlog.size:
                 await self._flush(feed)
@@ -131,6 +130,18 @@ class Courier:
                 self._feeds.remove(feed)
                 logger().info("webhook_resent", subscription=self.subscription.id, partition=self.partition)
         return is_fresh
+
+    async def _read_ahead(self, feed: _Feed) -> bool:
+        """What waits is read faster than it is sent, so that emergencies are found. True if there may be more."""
+        if time.monotonic() < feed.look_at_s:
+            return False
+        room = len(feed.positions) * self.pace.page
+        for _ in range(PAGES):
+            if feed.backlog.size > self.pace.read_ahead - room or feed.backlog.span > self.pace.span - room:
+                return False
+            if not await self._read(feed):
+                return False
+        return True
 
     async def _read(self, feed: _Feed) -> bool:
         page = await self.office.page(self.partition, feed.positions, feed.until(), self.pace.page)
@@ -238,7 +249,7 @@ class Courier:
         self._tell(change, failure.cause)
         tries = _after(feed.tries.get(item.member, Tries()), change)
         feed.tries[item.member] = tries
-        if self._is_hopeless(tries, change):
+        if self._is_hopeless(feed, tries, change):
             await self._record(feed, item, "given_up", failure.cause)
             logger().warning("webhook_given_up", subscription=self.subscription.id, event_id=item.event_id)
             return
@@ -252,9 +263,10 @@ class Courier:
         if is_gone:
             self.stop()
 
-    def _is_hopeless(self, tries: Tries, change: Change) -> bool:
-        """Others were taken all the time: it is this event, not the endpoint."""
-        return tries.alone >= self.pace.give_up_tries and change.now_ms - tries.alone_ms >= self.pace.give_up_s * 1000
+    def _is_hopeless(self, feed: _Feed, tries: Tries, change: Change) -> bool:
+        """Others were taken all the time, so it is this event; for a day, or until too much is done beyond it."""
+        is_old = change.now_ms - tries.alone_ms >= self.pace.give_up_s * 1000
+        return tries.alone >= self.pace.give_up_tries and (is_old or feed.backlog.span > self.pace.span // 2)
 
     def _tell(self, change: Change, cause: str) -> None:
         """The one line of an incident: whoever has changed the standing writes it."""

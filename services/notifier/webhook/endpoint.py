@@ -10,8 +10,6 @@ from services.notifier.channels.guard import Allowed
 from services.notifier.channels.post import Poster
 
 CONTENT_TYPE = "application/cloudevents+json"
-TIMEOUT_S = 10.0
-"""For one post."""
 PLACES = 8
 """Posts at a time to one receiver, of one process."""
 THREADS = 2
@@ -21,7 +19,7 @@ THREADS = 2
 class Endpoint:
     """Nothing of it is shared with another receiver or with the channels of alerts."""
 
-    def __init__(self, url: str, keys: Sequence[str], allowed: Allowed, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, url: str, keys: Sequence[str], allowed: Allowed, timeout_s: float) -> None:
         self.timeout_s = timeout_s
         self.place = asyncio.Semaphore(PLACES)
         """To be held while a post is on its way; its time limit begins only then."""

@@ -142,7 +142,7 @@ class Outlet:
     def _endpoint(self, one: Subscription) -> Endpoint:
         known = self._endpoints.get(one.id)
         if known is None or known[0] != one:
-            known = self._endpoints[one.id] = (one, Endpoint(one.url, one.keys, self.allowed))
+            known = self._endpoints[one.id] = (one, Endpoint(one.url, one.keys, self.allowed, self.pace.post_s))
         return known[1]
 
     def _forget(self, subscriptions: dict[str, Subscription]) -> None:

@@ -10,14 +10,18 @@ class Pace:
     """Times in seconds, on the machine's clock."""
 
     tempo: Tempo = field(default_factory=Tempo)
+    post_s: float = 10.0
+    """The time limit of one post."""
     poll_s: float = 0.25
     """Between looks at a partition in which nothing is new."""
     page: int = 100
     """Entries of each stream read in one go."""
     read_ahead: int = 20_000
     """Events that are known to wait, without their bodies: so far back an emergency overtakes others."""
+    span: int = 50_000
+    """Entries remembered from the first that is not done on. Nothing is read beyond them."""
     lease_s: float = 30.0
-    """So long a process that died keeps its work from others. At least twice the time of one post."""
+    """So long a process that died keeps its work from others. No post begins that could outlast it."""
     tick_s: float = 1.0
     """Between looks at subscriptions and leases."""
     longest_rest_s: float = 3600.0
