@@ -70,6 +70,8 @@ class Courier:
     now: Callable[[], Awaitable[datetime]]
     """The instant that decisions are made at, for what people read."""
     metrics: Metrics | None = None
+    poll_s: float = 0.0
+    """Between looks at a partition in which nothing is new."""
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _recording: asyncio.Lock = field(default_factory=asyncio.Lock)
     _feeds: list[_Feed] = field(default_factory=list)
@@ -100,7 +102,7 @@ class Courier:
             while not self._stopping.is_set():
                 is_fresh = await self._fill()
                 self._start()
-                await self._rest(0.0 if is_fresh else self.pace.poll_s)
+                await self._rest(0.0 if is_fresh else self.poll_s)
         finally:
             if self._tasks:
                 await asyncio.wait(self._tasks)
@@ -160,7 +162,7 @@ class Courier:
             feed.backlog.add(Item(row.stream, row.entry_id, head.subject, head.id, head.type, is_urgent))
         feed.is_read = page.is_last
         if page.is_last:
-            feed.look_at_s = time.monotonic() + self.pace.poll_s
+            feed.look_at_s = time.monotonic() + self.poll_s
             if not feed.backlog.size:  # else it goes with the next delivery
                 await self._flush(feed)
         return not page.is_last
@@ -205,15 +207,16 @@ class Courier:
     async def _deliver(self, feed: _Feed, item: Item) -> None:
         async with self.endpoint.place:
             if not self._may_post():
-                self._wait(feed, item, self.pace.poll_s)
+                self._wait(feed, item, self.poll_s)
                 return
             turn = await self._standing.turn(self.endpoint.timeout_s)
             if turn.wait_s or turn.status not in ("active", "paused"):
                 self._wait(feed, item, turn.wait_s or QUIET_S)
                 return
+            at = await self.now()  # now: after the post nothing may fail before it is recorded
             event = await self.office.event(self.partition, item.stream, item.entry_id)
             if event is None:
-                await self._record(feed, item, "missing", "it was trimmed from its stream")
+                await self._record(feed, item, at, "missing", "it was trimmed from its stream")
                 return
             failure = None
             try:
@@ -221,9 +224,9 @@ class Courier:
             except DeliveryError as error:
                 failure = error
         if failure is None:
-            await self._taken(feed, item, turn, receipt)
+            await self._taken(feed, item, at, turn, receipt)
         else:
-            await self._not_taken(feed, item, turn, failure)
+            await self._not_taken(feed, item, at, turn, failure)
 
     def _wait(self, feed: _Feed, item: Item, longest_s: float) -> None:
         self._quiet_until_s = time.monotonic() + min(longest_s, QUIET_S)
@@ -234,28 +237,28 @@ class Courier:
         until_s = time.monotonic() + self.endpoint.timeout_s + self.pace.tick_s
         return until_s < self.leased_until_s and not self._stopping.is_set()
 
-    async def _taken(self, feed: _Feed, item: Item, turn: Turn, receipt: Receipt) -> None:
-        await self._record(feed, item, "delivered", receipt.code)
-        change = await self._standing.answer("ok", turn, at=await self.now())
+    async def _taken(self, feed: _Feed, item: Item, at: datetime, turn: Turn, receipt: Receipt) -> None:
+        await self._record(feed, item, at, "delivered", receipt.code)
+        change = await self._standing.answer("ok", turn, at=at)
         self._quiet_until_s = 0.0
         if change.to == "resumed":
             logger().info("webhook_resumed", subscription=self.subscription.id, paused_since=change.since)
 
-    async def _not_taken(self, feed: _Feed, item: Item, turn: Turn, failure: DeliveryError) -> None:
+    async def _not_taken(self, feed: _Feed, item: Item, at: datetime, turn: Turn, failure: DeliveryError) -> None:
         is_gone = isinstance(failure, RefusedError) and failure.address_is_dead
         wait_s = failure.retry_after_s if isinstance(failure, PassingError) else None
         outcome: Literal["gone", "failed"] = "gone" if is_gone else "failed"
-        change = await self._standing.answer(outcome, turn, at=await self.now(), cause=failure.cause, wait_s=wait_s)
+        change = await self._standing.answer(outcome, turn, at=at, cause=failure.cause, wait_s=wait_s)
         self._tell(change, failure.cause)
         tries = _after(feed.tries.get(item.member, Tries()), change)
         feed.tries[item.member] = tries
         if self._is_hopeless(feed, tries, change):
-            await self._record(feed, item, "given_up", failure.cause)
+            await self._record(feed, item, at, "given_up", failure.cause)
             logger().warning("webhook_given_up", subscription=self.subscription.id, event_id=item.event_id)
             return
         told = "refused_for_good" if is_gone else "failed"
         self._count(told)
-        delivery = await self._delivery(feed, item, told, failure.cause)
+        delivery = self._delivery(feed, item, at, told, failure.cause)
         async with self._recording:
             await self._settle(feed, Progress(tried={item.member: tries}, delivery=delivery))
         rest_s = min(self.pace.longest_rest_s, self.pace.tempo.first_s * 2 ** min(tries.alone, 20))
@@ -277,19 +280,19 @@ class Courier:
 
     # ---- recording ----
 
-    async def _record(self, feed: _Feed, item: Item, outcome: str, cause: str) -> None:
+    async def _record(self, feed: _Feed, item: Item, at: datetime, outcome: str, cause: str) -> None:
         """It is over for this event."""
-        delivery = await self._delivery(feed, item, outcome, cause, final=True)
+        delivery = self._delivery(feed, item, at, outcome, cause)
         self._count(outcome)
         async with self._recording:
             tried = {item.member: None} if feed.tries.pop(item.member, None) else {}
             moved: Moved = feed.backlog.finish(item)
             await self._settle(feed, Progress(moved.cursors, moved.ahead, moved.passed, tried, delivery))
 
-    async def _delivery(self, feed: _Feed, item: Item, outcome: str, cause: str, *, final: bool = False) -> Delivery:
-        tries = feed.tries.get(item.member, Tries()).count + (final and outcome == "delivered")
-        at = (await self.now()).isoformat(timespec="seconds")
-        return Delivery(item.event_id, item.type, item.stream, item.entry_id, tries, outcome, cause, at, feed.name)
+    def _delivery(self, feed: _Feed, item: Item, at: datetime, outcome: str, cause: str) -> Delivery:
+        tries = feed.tries.get(item.member, Tries()).count + (outcome == "delivered")
+        when = at.isoformat(timespec="seconds")
+        return Delivery(item.event_id, item.type, item.stream, item.entry_id, tries, outcome, cause, when, feed.name)
 
     async def _settle(self, feed: _Feed, progress: Progress) -> None:
         """Tries for as long as the lease lasts: what was posted shall be known. Within `_recording`."""
@@ -302,7 +305,7 @@ class Courier:
             except PASSING:
                 if time.monotonic() > self.leased_until_s:
                     raise
-                await asyncio.sleep(self.pace.poll_s)
+                await asyncio.sleep(self.poll_s)
             except LeaseLostError:
                 self.stop()
                 raise

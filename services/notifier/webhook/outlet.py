@@ -101,6 +101,8 @@ class Outlet:
         for unit, one in wanted.items():
             if len(self._work) < share and unit not in self._work:
                 await self._claim(unit, one)
+        for work in self._work.values():
+            work.courier.poll_s = max(self.pace.poll_s, len(self._work) * self.pace.poll_each_s)
         self._measure()
 
     async def _claim(self, unit: Unit, one: Subscription) -> None:
@@ -118,6 +120,7 @@ class Outlet:
             asked_s + self.pace.lease_s,
             self.desk.now,
             self.desk.metrics,
+            self.pace.poll_s,
         )
         self._work[unit] = _Work(one, courier, asyncio.create_task(courier.run()))
 

@@ -13,7 +13,9 @@ class Pace:
     post_s: float = 10.0
     """The time limit of one post."""
     poll_s: float = 0.25
-    """Between looks at a partition in which nothing is new."""
+    """Between looks at a partition in which nothing is new, at least."""
+    poll_each_s: float = 0.005
+    """The same for each courier of the process: many of them look less often."""
     page: int = 100
     """Entries of each stream read in one go."""
     read_ahead: int = 20_000

@@ -17,6 +17,8 @@ from shared.stream.webhook.subscription import Subscription, Subscriptions
 
 CONNECTIONS = 32
 """Of the notifier's own pool for webhooks: what they need never keeps others waiting."""
+WAIT_S = 5.0
+"""For one of them."""
 
 
 class Office:
@@ -80,4 +82,4 @@ def open_office(url: str | None, partitions: int, kept: timedelta) -> Office:
     """With connections of its own. Nothing is sent yet."""
     if url is None:
         raise StreamError("webhooks need the URL of a Redis")
-    return Office(connect(url, max_connections=CONNECTIONS), partitions, kept)
+    return Office(connect(url, max_connections=CONNECTIONS, wait_s=WAIT_S), partitions, kept)
