@@ -12,6 +12,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 from structlog.testing import capture_logs
 
+from services.notifier.webhook.endpoint import PLACES
 from shared.event.wire import Stream
 from shared.stream.idle import is_idle
 from shared.stream.key import stream_key
@@ -202,9 +203,8 @@ async def test_while_an_endpoint_fails_the_system_is_idle_and_other_receivers_ar
             assert hanging.requests
             assert await is_idle(case.client, 1)
             await case.publish(output(40, "patient-40"))
-            begun = time.monotonic()
             await until(lambda: len(well.taken) == 41)
-            assert time.monotonic() - begun < 5  # a post that hangs lasts 10 s
+            assert len(hanging.requests) <= PLACES  # not even the first posts have come to their end
             hanging.judge = lambda event: OK
 
 

@@ -17,9 +17,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.notifier.app import make_app
+from services.notifier.webhook.endpoint import PLACES
 from shared.event.wire import Stream
 from shared.settings import Settings
-from shared.stream.idle import is_idle
+from shared.stream.idle import wait_until_idle
 from shared.stream.key import stream_key
 from shared.stream.retention import trim
 from tests.support.example import EPOCH, wire
@@ -108,18 +109,17 @@ async def test_endpoints_that_hang_keep_no_alert_waiting(
                 await case.publish(*(output(n, f"patient-{n}") for n in range(100)))
                 await until(lambda: len(hanging.requests) >= 20)
                 raised = escalation(severity="emergency", reason="red_flag")
-                sent_at = time.monotonic()
                 await publish(
                     client,
                     Stream.ESCALATIONS,
                     wire("care.escalation.raised.v1", raised, event_id="r", subject="patient-0", time=EPOCH),
                 )
                 await until(lambda: mailbox.mails)
-                assert time.monotonic() - sent_at < 8  # a post that hangs lasts 10 s
-                await until(lambda: hanging.at_once >= 20)
+                assert len(hanging.requests) <= 5 * PLACES  # not even the first posts have come to their end
+                assert hanging.at_once > 0
+                await wait_until_idle(client, 1)
                 stopped_at = time.monotonic()
-                assert await is_idle(client, 1)
-            assert time.monotonic() - stopped_at < 30
+            assert time.monotonic() - stopped_at < 60
         hanging.judge = lambda event: OK
 
 
