@@ -45,7 +45,7 @@ def a_day(care: System, port: int) -> str:
     consent = {"timezone": "UTC", "consent": {"reminders": True}, "contact": {"log": "x"}}
     start = MONDAY
     for patient in PATIENTS:
-        care.tell(event("care.patient.updated.v1", patient, start, consent), intake(patient, start))
+        care.tell(event("patient.updated", patient, start, consent), intake(patient, start))
     care.tell(intake("emergency", start + HOUR, red_flags={"saddle_anaesthesia": "present"}))
     for patient in PATIENTS[:3]:
         care.train(patient, start + 3 * HOUR)

@@ -3,16 +3,15 @@
 import asyncio
 import json
 import re
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from standardwebhooks import Webhook
 from typer.testing import CliRunner
 
 from services.notifier.webhook.cli import app
-from tests.support.running import environment_for, free_port
+from shared.cli.main import main
+from tests.support.running import free_port
 from tests.support.webhook_case import HERE, OK, Platform, answer, http_server, output, until, webhook_case
 
 RAISED = "care.escalation.raised.v1"
@@ -177,21 +176,22 @@ async def test_what_was_published_before_can_be_asked_for(operator: str) -> None
     ],
 )
 async def test_a_mistake_gets_one_line_that_says_what_to_do(
-    operator: str, arguments: list[str], status: int, complaint: str, tmp_path: Path
+    operator: str,
+    arguments: list[str],
+    status: int,
+    complaint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Never a traceback, and never a secret."""
     async with webhook_case(operator) as case:
         one = await case.subscribe(free_port())
         typed = [one.id if part == "{there}" else part for part in arguments]
-        told = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "shared.cli.main", "webhooks", *typed],
-            env=environment_for(tmp_path, CARE_REDIS_URL=operator, CARE_WEBHOOK_ALLOW=HERE),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    assert told.returncode == status, told.stderr
-    assert complaint in told.stderr
-    assert len(told.stderr.splitlines()) == 1
-    assert "whsec_" not in told.stdout + told.stderr
+        monkeypatch.setattr(sys, "argv", ["adaptive-care", "webhooks", *typed])
+        with pytest.raises(SystemExit) as ended:
+            await asyncio.to_thread(main)
+    told = capsys.readouterr()
+    assert ended.value.code == status
+    assert complaint in told.err
+    assert len(told.err.splitlines()) == 1
+    assert "whsec_" not in told.out + told.err

@@ -87,6 +87,11 @@ class Courier:
     def _standing(self) -> Standing:
         return self.office.standing(self.subscription.id, self.pace.tempo)
 
+    @property
+    def is_posting(self) -> bool:
+        """Something is on its way, or not recorded yet."""
+        return bool(self._tasks)
+
     def stop(self) -> None:
         """Nothing new is posted; `run` ends once what is on its way is recorded."""
         self._stopping.set()
@@ -104,8 +109,7 @@ class Courier:
                 self._start()
                 await self._rest(0.0 if is_fresh else self.poll_s)
         finally:
-            if self._tasks:
-                await asyncio.wait(self._tasks)
+            await self._drain()
         self._collect()
         for feed in self._feeds:
             await self._flush(feed)
@@ -197,6 +201,16 @@ class Courier:
                 await asyncio.wait_for(self._stopping.wait(), longest_s)
             except TimeoutError:
                 return
+
+    async def _drain(self) -> None:
+        """Posts are seen to their end, unless this is cancelled meanwhile."""
+        try:
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+        finally:
+            for task in self._tasks:
+                if not task.cancel() and not task.cancelled():
+                    task.exception()  # of several that fail at once the first is raised
 
     def _collect(self) -> None:
         done = {task for task in self._tasks if task.done()}

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -29,6 +29,10 @@ from shared.stream.webhook.subscription import Subscription
 Unit = tuple[str, int]
 """Subscription and partition."""
 Attend = Callable[[Desk[Any]], Awaitable[None]]
+RENEWED_FROM = 2 / 3
+"""A lease of which no more than this is left is renewed."""
+RECORD_S = 2.0
+"""To record and give back what was worked, when the process stops."""
 FRESH_TICKS = 15
 """So many ticks after its last word a replica counts as gone."""
 
@@ -67,7 +71,7 @@ class Outlet:
         try:
             while not self._stopping.is_set():
                 try:
-                    await self._tick()
+                    await self._unless_stopped(self._tick())
                     self._complaint = ""
                 except ClockError:  # others end the process for it
                     return
@@ -78,10 +82,24 @@ class Outlet:
         finally:
             await self._close()
 
+    async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
+        """A Redis that does not answer must not hold up the end of the process."""
+        running, stopping = asyncio.create_task(work), asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                await running
+        finally:
+            stopping.cancel()
+            running.cancel()
+
     async def _tick(self) -> None:
         office = self.office
         await self._reap()
         subscriptions = await office.subscriptions.all()
+        if not subscriptions and not self._work:
+            self._forget({})
+            return
         replicas = await office.sign_in(self.owner, FRESH_TICKS * self.pace.tick_s)
         wanted: dict[Unit, Subscription] = {}
         for one in subscriptions.values():
@@ -94,7 +112,7 @@ class Outlet:
         for unit, work in self._work.items():
             if wanted.get(unit) != work.subscription:  # gone, ended, or with other keys
                 work.courier.stop()
-            else:
+            elif work.courier.leased_until_s - time.monotonic() < self.pace.lease_s * RENEWED_FROM:
                 await self._renew(unit, work)
         for unit in list(self._work)[share:]:
             self._work[unit].courier.stop()
@@ -137,7 +155,7 @@ class Outlet:
             if not work.task.done():
                 continue
             del self._work[unit]
-            error = work.task.exception()
+            error = None if work.task.cancelled() else work.task.exception()
             if error is not None and not isinstance(error, LeaseLostError | ClockStoppedError):
                 self._complain(error)
             await self.office.route(*unit).release(work.courier.token)
@@ -179,12 +197,21 @@ class Outlet:
             logger().warning("webhooks_interrupted", cause=self._complaint, passing=isinstance(error, PASSING))
 
     async def _close(self) -> None:
+        """What is on its way is waited for, for as long as one post may last; what merely looks is ended."""
         self.stop()
+        for work in self._work.values():
+            if not work.courier.is_posting:
+                work.task.cancel()
         if self._work:
-            await asyncio.wait([work.task for work in self._work.values()])
-        with contextlib.suppress(*PASSING):
-            await self._reap()
-            await self.office.sign_out(self.owner)
+            tasks = [work.task for work in self._work.values()]
+            await asyncio.wait(tasks, timeout=self.pace.post_s + RECORD_S)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        with contextlib.suppress(*PASSING, TimeoutError):
+            async with asyncio.timeout(RECORD_S):
+                await self._reap()
+                await self.office.sign_out(self.owner)
         await self.office.close()
 
 
