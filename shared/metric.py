@@ -197,6 +197,24 @@ class Metrics:
         self.http_requests = Counter(
             "care_http_requests", "Requests to the HTTP door", ["method", "route", "status"], registry=self.registry
         )
+        self.webhook_deliveries = Counter(
+            "care_webhook_deliveries",
+            "Posts of events to subscribed endpoints, by what became of them",
+            ["subscription", "outcome"],
+            registry=self.registry,
+        )
+        self.webhook_lag = Gauge(
+            "care_webhook_lag_seconds",
+            "Age of the oldest event that waits for an endpoint, as far as this process works for it",
+            ["subscription"],
+            registry=self.registry,
+        )
+        self.webhook_up = Gauge(
+            "care_webhook_active",
+            "1 while an endpoint is delivered to, 0 while it is paused or has ended",
+            ["subscription"],
+            registry=self.registry,
+        )
 
     def text(self) -> bytes:
         """The Prometheus exposition."""

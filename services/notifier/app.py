@@ -4,6 +4,7 @@ from datetime import timedelta
 from functools import partial
 
 from services.notifier.auditor import make_attend
+from services.notifier.channels.guard import parse_allowed
 from services.notifier.channels.registry import TIMEOUT_S, check_recipients, make_channels
 from services.notifier.composition import Composition
 from services.notifier.dispatch import Dispatch, wall_clock
@@ -16,6 +17,7 @@ from services.notifier.page.app import make_routes
 from services.notifier.page.config import page_config
 from services.notifier.policy_file import load_policies
 from services.notifier.settings import NotifierSettings
+from services.notifier.webhook.outlet import with_webhooks
 from shared.event.wire import Stream
 from shared.service import Service
 from shared.settings import Settings, read_settings
@@ -56,7 +58,7 @@ def make_service(settings: Settings) -> Service[NotifierState]:
         words=WORDS.union(channels),
         measure=make_measure(channels),
         start_up=dispatch.start_up,
-        attend=make_attend(policies.watch, own.heartbeat_url),
+        attend=with_webhooks(make_attend(policies.watch, own.heartbeat_url), parse_allowed(own.webhook_allow)),
         routes=lambda desk: make_routes(desk, policies, page),
         views=VIEWS,
     )

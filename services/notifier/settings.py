@@ -45,8 +45,8 @@ class NotifierSettings(BaseSettings):
     )
     webhook_secrets: SecretStr | None = Field(
         None,
-        description="One or two keys that webhooks are signed with, `whsec_…`, the newest first, separated by commas; "
-        "without one there are no webhooks",
+        description="One or two keys that alerts by webhook are signed with, `whsec_…`, the newest first, separated by "
+        "commas; without one no alert goes by webhook",
     )
     webhook_allow: str = Field(
         "",

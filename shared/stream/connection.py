@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from redis.asyncio import Redis, RedisCluster
+from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 from redis.asyncio.connection import DefaultParser
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
@@ -46,15 +46,25 @@ SOCKET_TIMEOUT_S = 5.0
 FLOOR = {"redis": (7, 0), "valkey": (8, 0)}
 
 
-def connect(url: str, *, max_connections: int = 64) -> Redis:
-    """A client for the URL; nothing is sent yet. Each command is tried three times."""
+def connect(url: str, *, max_connections: int = 64, wait_s: float | None = None) -> Redis:
+    """A client for the URL; nothing is sent yet. Each command is tried three times.
+
+    `wait_s`: so long a command waits for a connection where all are in use; without it that is an error. A cluster's
+    nodes have no such bound.
+    """
     # redis-py has no classes for these answers, and tells them from others by their text only.
     DefaultParser.EXCEPTION_CLASSES.update(NOREPLICAS=NotWritableError, MISCONF=NotWritableError)
     retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 2)
     options: dict[str, Any] = {"socket_timeout": SOCKET_TIMEOUT_S, "socket_connect_timeout": SOCKET_TIMEOUT_S}
     if is_cluster(url):
-        cluster: Any = RedisCluster.from_url(plain(url), max_connections=max_connections, **options)
+        most = max_connections if wait_s is None else 2**31
+        cluster: Any = RedisCluster.from_url(plain(url), max_connections=most, **options)
         return cluster  # type: ignore[no-any-return]  # both clients have the commands used here
+    if wait_s is not None:
+        pool = BlockingConnectionPool.from_url(
+            url, max_connections=max_connections, timeout=wait_s, retry=retry, **options
+        )
+        return Redis.from_pool(pool)
     return Redis.from_url(url, max_connections=max_connections, retry=retry, **options)
 
 

@@ -137,3 +137,23 @@ def prescriptions_key(partition: int, patient: str) -> str:
 def http_requests_key(key_id: str) -> str:
     """How many requests an API key has made in the running minute."""
     return f"care:{{0}}:http:requests:{key_id}"
+
+
+def webhooks_key() -> str:
+    """Hash of subscription id -> the subscription, with its keys."""
+    return "care:{0}:webhooks"
+
+
+def webhook_replicas_key() -> str:
+    """Sorted set of the processes that work subscriptions, scored by when each was last heard of, in ms."""
+    return "care:{0}:webhooks:replicas"
+
+
+def webhook_standing_key(subscription: str) -> str:
+    """Hash of how one subscription stands: active, paused, held or ended, and why."""
+    return f"care:{{0}}:webhook:{subscription}:standing"
+
+
+def webhook_key(partition: int, subscription: str, part: str) -> str:
+    """What one subscription has in one partition: `lease`, `fence`, `cursor`, `ahead`, `tries`, `ledger`, `gaps`, …"""
+    return f"care:{{{partition}}}:webhook:{subscription}:{part}"

@@ -26,7 +26,8 @@ from services.notifier.channels.channel import (
 from services.notifier.channels.connection import look_up
 from services.notifier.channels.guard import parse_allowed
 from services.notifier.channels.lane import CONNECTIONS
-from services.notifier.channels.webhook import MAX_RETRY_AFTER_S, WebhookChannel, retry_after_s
+from services.notifier.channels.post import MAX_RETRY_AFTER_S, retry_after_s
+from services.notifier.channels.webhook import WebhookChannel
 from tests.support.certificate import trusted_server
 from tests.support.http_server import HANG, HANG_UP, Receiver, http_server
 
