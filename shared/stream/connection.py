@@ -9,15 +9,19 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    ClusterDownError,
     ConnectionError,  # noqa: A004  # redis' own, wider than the built-in
+    NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
+    RedisClusterException,
     RedisError,
     TimeoutError,  # noqa: A004
 )
 
 from shared.stream.error import UnreachableError, UnsuitableError
 from shared.stream.key import PARTITIONS
+from shared.stream.suitability import check_server
 
 PASSING: tuple[type[Exception], ...] = (
     ConnectionError,
@@ -28,8 +32,8 @@ PASSING: tuple[type[Exception], ...] = (
     OSError,
 )
 """What a restart or failover of Redis looks like: worth another try."""
+PASSING_AT_START: tuple[type[Exception], ...] = (*PASSING, ClusterDownError, RedisClusterException)
 SOCKET_TIMEOUT_S = 5.0
-FLOOR = {"redis": (7, 0), "valkey": (8, 0)}
 
 
 def connect(url: str, *, max_connections: int = 64) -> Redis:
@@ -52,35 +56,42 @@ def plain(url: str) -> str:
     return url.replace("+cluster://", "://", 1)
 
 
-async def await_server(client: Redis, patience_s: float) -> None:
-    """Waits for Redis to answer. Raises UnreachableError when patience is over, UnsuitableError if too old."""
+async def await_server(client: Redis, patience_s: float) -> list[str]:
+    """Waits for Redis to answer. Returns what an operator should be warned of, a line each.
+
+    Raises UnreachableError when patience is over, UnsuitableError for a server that cannot be used as it is.
+    """
     deadline = asyncio.get_running_loop().time() + patience_s
     pause_s = 0.1
     while True:
         try:
-            await check_version(client)
-            return
+            return await check_server(client)
         except AuthenticationError as error:
             raise UnreachableError(f"Redis refuses the login: {error}") from None
-        except PASSING as error:
+        except NoPermissionError as error:
+            raise UnsuitableError(f"the user of CARE_REDIS_URL may not do what is needed: {error}") from None
+        except PASSING_AT_START as error:
+            if "Cluster mode is not enabled" in str(error):
+                raise UnsuitableError(
+                    "this server is no Redis Cluster: CARE_REDIS_URL must begin with redis:// or rediss://"
+                ) from None
             if asyncio.get_running_loop().time() + pause_s > deadline:
                 raise UnreachableError(
-                    f"Redis cannot be reached for {patience_s:g} s ({type(error).__name__}); is CARE_REDIS_URL right?"
+                    f"Redis cannot be reached for {patience_s:g} s ({_why(error)}); is CARE_REDIS_URL right?"
                 ) from None
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 2, 2.0)
 
 
-async def check_version(client: Redis) -> None:
-    """Raises UnsuitableError for a server older than Redis 7.0 or Valkey 8."""
-    raw: Any = await client.info("server")
-    info = next(iter(raw.values())) if raw and isinstance(next(iter(raw.values())), dict) else raw
-    if valkey := info.get("valkey_version"):
-        kind, version = "valkey", str(valkey)
-    else:
-        kind, version = "redis", str(info.get("redis_version", "0"))
-    if tuple(int(part) for part in version.split(".")[:2]) < FLOOR[kind]:
-        raise UnsuitableError(f"this server is {kind} {version}; it must be Redis 7.0 or Valkey 8 at least")
+def _why(error: BaseException) -> str:
+    """The kind of an error, and its words where they are ours or tell of a certificate: others may name hosts."""
+    if isinstance(error, ReadOnlyError | ClusterDownError):
+        return str(error)
+    if "slots are not covered" in str(error):
+        return "the state of the Redis Cluster is not ok"
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return "its certificate is not trusted"
+    return type(error).__name__
 
 
 async def agree_on_partitions(client: Redis, partitions: int) -> None:
@@ -98,7 +109,6 @@ __all__ = [
     "RedisError",
     "agree_on_partitions",
     "await_server",
-    "check_version",
     "connect",
     "is_cluster",
     "plain",

@@ -80,7 +80,8 @@ class Engine:
         if self._prepared:
             return
         self._prepared = True
-        await await_server(self.client, self.settings.redis_patience_s)
+        for warning in await await_server(self.client, self.settings.redis_patience_s):
+            logger().warning("redis may lose data", problem=warning)
         await agree_on_partitions(self.client, self.settings.partitions)
         claim_idle_ms = round(self.settings.claim_idle_s * 1000)
         for pump in self._pumps:
