@@ -85,8 +85,13 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _known_scheme(cls, value: str | None) -> str | None:
-        if value is not None and urlsplit(value).scheme not in SCHEMES:
+        if value is None:
+            return None
+        scheme, query = urlsplit(value).scheme, urlsplit(value).query
+        if scheme not in SCHEMES:
             raise ValueError(f"must begin with one of {', '.join(f'{scheme}://' for scheme in SCHEMES)}")
+        if not scheme.startswith("rediss") and any(option.startswith("ssl_") for option in query.split("&")):
+            raise ValueError("options of TLS need an address that begins with rediss:// or rediss+cluster://")
         return value
 
     @model_validator(mode="after")

@@ -37,13 +37,21 @@ SOCKET_TIMEOUT_S = 5.0
 
 
 def connect(url: str, *, max_connections: int = 64) -> Redis:
-    """A client for the URL; nothing is sent yet. Each command is tried three times."""
+    """A client for the URL; nothing is sent yet. Each command is tried three times.
+
+    Raises UnsuitableError where the URL has an option that no client knows.
+    """
     retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 2)
     options: dict[str, Any] = {"socket_timeout": SOCKET_TIMEOUT_S, "socket_connect_timeout": SOCKET_TIMEOUT_S}
-    if is_cluster(url):
-        cluster: Any = RedisCluster.from_url(plain(url), max_connections=max_connections, **options)
-        return cluster  # type: ignore[no-any-return]  # both clients have the commands used here
-    return Redis.from_url(url, max_connections=max_connections, retry=retry, **options)
+    try:
+        if is_cluster(url):
+            cluster: Any = RedisCluster.from_url(plain(url), max_connections=max_connections, **options)
+            return cluster  # type: ignore[no-any-return]  # both clients have the commands used here
+        client = Redis.from_url(url, max_connections=max_connections, retry=retry, **options)
+        client.connection_pool.make_connection()  # connects nothing, but knows the options
+    except (TypeError, ValueError) as error:
+        raise UnsuitableError(f"CARE_REDIS_URL cannot be used: {error}") from None
+    return client
 
 
 def is_cluster(url: str) -> bool:

@@ -164,10 +164,10 @@ class Engine:
 
     async def measure(self) -> None:
         """Reads pending and lag for the metrics."""
-        names = {service.name for service in self.services}
+        names = [service.name for service in self.services]
         self.metrics.pending.clear()
         self.metrics.lag.clear()
-        for stream, group, pending, lag in await group_backlog(self.client, self.settings.partitions):
+        for stream, group, pending, lag in await group_backlog(self.client, self.settings.partitions, names):
             if group in names:
                 self.metrics.pending.labels(group, stream).set(pending)
                 self.metrics.lag.labels(group, stream).set(lag)
@@ -215,8 +215,9 @@ class Engine:
             await asyncio.sleep(period_s)
 
     async def _trim(self) -> None:
+        names, retention = [service.name for service in self.services], timedelta(days=self.settings.retention_days)
         while True:
-            gone = await trim(self.client, self.settings.partitions, timedelta(days=self.settings.retention_days))
+            gone = await trim(self.client, self.settings.partitions, retention, names)
             if gone:
                 logger().info("trimmed", entries=gone)
             await asyncio.sleep(TRIM_PERIOD_S)

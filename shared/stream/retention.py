@@ -1,5 +1,6 @@
 """Trims streams: only what is old enough and what every group has handled."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,22 +8,32 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from shared.event.wire import Stream
-from shared.stream.key import READERS, Lane, lane_key, stream_key
+from shared.stream.discovery import ORDER
+from shared.stream.key import ANSWERS_FOR, READERS, Lane, lane_key, stream_key
 
 Id = tuple[int, int]
 
 
-async def trim(client: Redis, partitions: int, retention: timedelta, now: datetime | None = None) -> int:
-    """Trims every stream. `now`: the wall clock, which entry ids are made of. Returns how many entries went."""
+async def trim(
+    client: Redis, partitions: int, retention: timedelta, services: Sequence[str] = ORDER, now: datetime | None = None
+) -> int:
+    """Trims the streams that these services keep: each stream has one keeper, so that nobody else must be able to.
+
+    `now`: the wall clock, which entry ids are made of. Returns how many entries went.
+    """
     cutoff = (int(((now or datetime.now(UTC)) - retention).timestamp() * 1000), 0)
     gone = 0
     for partition in range(partitions):
-        services = sorted({name for names in READERS.values() for name in names})
-        due = {lane_key(partition, service, lane): (service,) for service in services for lane in Lane}
-        readers = {stream_key(partition, stream): READERS[stream] for stream in Stream} | due
-        for key, expected in readers.items():
+        kept = {lane_key(partition, service, lane): (service,) for service in services for lane in Lane}
+        kept |= {stream_key(partition, stream): READERS[stream] for stream in Stream if keeper_of(stream) in services}
+        for key, expected in kept.items():
             gone += await _trim(client, key, expected, cutoff)
     return gone
+
+
+def keeper_of(stream: Stream) -> str:
+    """The service that trims a stream: the one that answers for it, else the notifier, which tells the world."""
+    return ANSWERS_FOR.get(stream, "notifier")
 
 
 async def _trim(client: Redis, key: str, expected: tuple[str, ...], cutoff: Id) -> int:

@@ -119,6 +119,21 @@ async def test_a_user_without_the_rights_is_told_so(tmp_path: Path) -> None:
                 await await_server(client, 30)
 
 
+@pytest.mark.parametrize(
+    ("end", "told"), [("?colour=blue", "unexpected keyword argument 'colour'"), ("?socket_timeout=x", "socket_timeout")]
+)
+async def test_an_option_that_is_none_ends_the_command_with_one_line(end: str, told: str, tmp_path: Path) -> None:
+    """A typing error in the address is no traceback."""
+    log = tmp_path / "log"
+    environment = environment_for(tmp_path, CARE_REDIS_URL=f"redis://user:topsecret@127.0.0.1:1{end}")
+    async with command("run", "intake", environment=environment, log=log) as process:
+        assert await process.wait() in (1, 2)
+    (line,) = [line for line in log.read_text().splitlines() if line.startswith("adaptive-care: ")]
+    assert told in line
+    assert "Traceback" not in log.read_text()
+    assert "topsecret" not in log.read_text()
+
+
 def test_a_server_that_is_too_old_is_refused() -> None:
     """Redis 6.2 lacks what the streams need; so does Valkey 7.2, whatever Redis it says to be."""
     check_version({"redis_version": "7.0.0"})

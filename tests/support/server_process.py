@@ -15,21 +15,21 @@ START_S = 30.0
 
 @contextlib.contextmanager
 def server_process(folder: Path, *arguments: str, port: int | None = None) -> Iterator[int]:
-    """The server that `find_server` finds, with these arguments after a port of its own; gives the port.
+    """The server that `find_server` finds, with these arguments and in this folder; gives its port.
 
-    `folder` becomes its working folder. Killed in the end: nobody needs what it holds any more.
+    A configuration file may be the first argument. Killed in the end: nobody needs what it holds any more.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
-    listen = () if "--tls-port" in arguments else ("--port", str(port))
+    own = ["--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    own += [] if "--tls-port" in arguments else ["--port", str(port)]
+    config = [argument for argument in arguments[:1] if argument.endswith(".conf")]
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(
-            [find_server().path, *listen, "--bind", "127.0.0.1", "--save", "", "--dir", str(folder), *arguments],
-            stdout=log,
-            stderr=log,
+            [find_server().path, *config, *own, *arguments[len(config) :]], stdout=log, stderr=log
         )
     try:
-        _await_port(process, int(arguments[arguments.index("--tls-port") + 1]) if not listen else port, folder)
+        _await_port(process, port, folder)
         yield port
     finally:
         process.kill()
