@@ -52,6 +52,8 @@ lock: $(READY) ## write both lock files anew from pyproject.toml
 	@$(BIN)/uv --version 2>/dev/null || $(BIN)/pip install --quiet uv
 	$(LOCK) --output-file requirements.lock --extra plots
 	$(LOCK) --output-file requirements-dev.lock --group dev --extra plots --extra apprise
+	$(BIN)/uv pip compile - --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--no-annotate $(ARGS) --output-file deploy/requirements-build.lock < deploy/requirements-build.in
 
 clean: ## remove .venv and caches; patients' data in .adaptive-care stays
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -13,7 +13,7 @@ import pytest
 import redis
 from redis.exceptions import NoPermissionError, ResponseError
 
-from tests.support.black_box import SERVICES, System, free_ports, intake, session
+from tests.support.black_box import SERVICES, System, free_ports, http, intake, session
 from tests.support.deployed_redis import DeployedRedis, deployed_redis, make_secrets
 
 WAIT_S = 60.0
@@ -54,6 +54,8 @@ def test_the_services_do_their_work_under_their_own_users(deployed: DeployedRedi
         until(lambda: system.read("notifications", "urgent", "notification.delivered"))
         until(heartbeat.exists)
         for process in system.processes:
+            offset = 1 + SERVICES.index(process.names[0])
+            assert http(process.port + offset, "/metrics")[0] == 200
             process.send_signal(signal.SIGTERM)
         assert [process.wait(WAIT_S) for process in system.processes] == [0, 0, 0, 0]
         assert denied(deployed) == []
