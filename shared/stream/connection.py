@@ -48,7 +48,8 @@ def connect(url: str, *, max_connections: int = 64) -> Redis:
             cluster: Any = RedisCluster.from_url(plain(url), max_connections=max_connections, **options)
             return cluster  # type: ignore[no-any-return]  # both clients have the commands used here
         client = Redis.from_url(url, max_connections=max_connections, retry=retry, **options)
-        client.connection_pool.make_connection()  # connects nothing, but knows the options
+        pool: Any = client.connection_pool
+        pool.make_connection()  # connects nothing, but knows the options
     except (TypeError, ValueError) as error:
         raise UnsuitableError(f"CARE_REDIS_URL cannot be used: {error}") from None
     return client

@@ -24,6 +24,7 @@ async def trim(
     cutoff = (int(((now or datetime.now(UTC)) - retention).timestamp() * 1000), 0)
     gone = 0
     for partition in range(partitions):
+        kept: dict[str, tuple[str, ...]]
         kept = {lane_key(partition, service, lane): (service,) for service in services for lane in Lane}
         kept |= {stream_key(partition, stream): READERS[stream] for stream in Stream if keeper_of(stream) in services}
         for key, expected in kept.items():

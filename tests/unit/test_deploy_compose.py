@@ -26,7 +26,7 @@ OWN = (*ORDER, "operator")
 @pytest.mark.parametrize("file", FILES)
 def test_a_compose_file_fits_the_specification(file: str) -> None:
     """No key is misspelt."""
-    checker = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", FILES[file]]
+    checker = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(FILES[file])]
     done = subprocess.run(checker, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
