@@ -82,7 +82,7 @@ def test_a_container_without_rights_does_its_work(built: Built) -> None:
         inside = "import os; print(os.getuid(), os.access('/opt', os.W_OK), os.access('/etc', os.W_OK))"
         assert docker("exec", name, "python", "-c", inside).split() == ["10001", "False", "False"]
         _ask(built, f"r.xadd('care:{{0}}:intakes', {{'__data__': {event!r}}})", "producer")
-        _until(lambda: _ask(built, "print(r.xlen('care:{0}:classifications'))", "admin").strip() == "1", name)
+        _until(lambda: _ask(built, "print(r.xlen('care:{0}:classifications'))", "operator").strip() == "1", name)
         docker("stop", "--time", "30", name)
         assert docker("inspect", "--format", "{{.State.ExitCode}}", name).strip() == "0"
 
@@ -124,7 +124,7 @@ def _ask(built: Built, statement: str, user: str) -> str:
     script = f"import redis; r = redis.Redis.from_url(open('/run/url').read().strip()); {statement}"
     return docker(
         *("run", "--rm", "--network", built.network, *CONFINED),
-        *("--volume", f"{built.secrets / f'{user}_url'}:/run/url:ro"),
+        *("--volume", f"{built.secrets / user}_url:/run/url:ro"),
         *(built.image, "python", "-c", script),
     )
 

@@ -24,7 +24,7 @@ class DeployedRedis:
 
     def url_file(self, user: str) -> Path:
         """What `CARE_REDIS_URL_FILE` names."""
-        return self.secrets / f"{user}_url"
+        return self.secrets / ("keep/admin_url" if user == "admin" else f"{user}_url")
 
     def client(self, user: str) -> redis.Redis:
         """A client that comes in as this user."""
@@ -37,7 +37,7 @@ def make_secrets(folder: Path, *arguments: str) -> None:
         [ROOT / "deploy" / "make-secrets", *arguments, folder], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    for file in folder.glob("*_password"):
+    for file in folder.rglob("*_password"):
         assert file.read_text().strip() not in done.stdout + done.stderr
 
 
@@ -48,7 +48,7 @@ def deployed_redis(folder: Path, *, tls: bool = False) -> Iterator[DeployedRedis
     make_secrets(secrets, "--redis", f"127.0.0.1:{port}", *(("--tls",) if tls else ()))
     settings = [str(ROOT / "deploy" / "redis" / "redis.conf"), "--aclfile", str(secrets / "users.acl")]
     if tls:
-        for file in secrets.glob("*_url"):
+        for file in secrets.rglob("*_url"):
             _point_at(file, secrets / "redis_ca.pem")
         settings += ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no"]
         settings += ["--bind", "127.0.0.1", "127.0.0.2"]  # the second is in no certificate
