@@ -12,7 +12,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deep chaos fuzz lint bench format docs lock clean
+.PHONY: help demo test deep chaos fuzz lint bench format docs lock image sbom audit clean
 
 help: ## list what there is to do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,8 @@ lock: $(READY) ## write both lock files anew from pyproject.toml
 	$(LOCK) --output-file requirements.lock --extra plots --extra tracing
 	$(LOCK) --output-file requirements-dev.lock --group dev --extra plots --extra apprise --extra tracing
 	$(subst pyproject.toml,bench/peers.in,$(LOCK)) --output-file bench/peers.lock
+	$(BIN)/uv pip compile - --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--no-annotate $(ARGS) --output-file deploy/requirements-build.lock < deploy/requirements-build.in
 
 # The peers that the benchmark compares with want older libraries than ours.
 .venv-bench/.ready: bench/peers.lock
@@ -66,6 +68,18 @@ lock: $(READY) ## write both lock files anew from pyproject.toml
 	@echo "Installing the packages of bench/peers.lock into .venv-bench"
 	@.venv-bench/bin/pip install --quiet --quiet --require-hashes --requirement bench/peers.lock
 	@touch $@
+
+image: ## the one image for all services, adaptive-care:local; BASE=… for another base
+	docker build --file deploy/Dockerfile --tag adaptive-care:local $(if $(BASE),--build-arg BASE=$(BASE)) \
+		--build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) .
+
+sbom: $(READY) ## what the image is made of, as CycloneDX: dist/sbom.cdx.json
+	@mkdir -p dist
+	@$(BIN)/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible --validate \
+		--output-file dist/sbom.cdx.json requirements.lock && echo "written to dist/sbom.cdx.json"
+
+audit: $(READY) ## known vulnerabilities in what the lock file pins; needs a network
+	@deploy/audit $(BIN)
 
 clean: ## remove .venv and caches; patients' data in .adaptive-care stays
 	rm -rf $(VENV) .venv-bench dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

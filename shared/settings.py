@@ -15,6 +15,8 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.secret import SUFFIX, SecretFileError, is_secret, read_secrets
+
 PREFIX = "CARE_"
 SCHEMES = ("redis", "rediss", "redis+cluster", "rediss+cluster", "unix")
 
@@ -33,6 +35,7 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(
         None,
         description="Where Redis is: redis://, rediss://, redis+cluster:// or unix://; without it an embedded server",
+        json_schema_extra={"is_secret": True},  # it may hold a password
     )
     partitions: int = Field(1, ge=1, le=1024, description="How many partitions the patients are spread over")
     clock: Literal["wall", "replay"] = Field(
@@ -89,8 +92,13 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _known_scheme(cls, value: str | None) -> str | None:
-        if value is not None and urlsplit(value).scheme not in SCHEMES:
+        if value is None:
+            return None
+        scheme, query = urlsplit(value).scheme, urlsplit(value).query
+        if scheme not in SCHEMES:
             raise ValueError(f"must begin with one of {', '.join(f'{scheme}://' for scheme in SCHEMES)}")
+        if not scheme.startswith("rediss") and any(option.startswith("ssl_") for option in query.split("&")):
+            raise ValueError("options of TLS need an address that begins with rediss:// or rediss+cluster://")
         return value
 
     @model_validator(mode="after")
@@ -104,9 +112,12 @@ K = TypeVar("K", bound=BaseSettings)
 
 
 def read_settings(kind: type[K]) -> K:
-    """Reads one class of settings from the environment. Raises SettingError."""
+    """Reads one class of settings from the environment and the files that it names. Raises SettingError."""
     try:
-        return kind()
+        secrets: dict[str, Any] = read_secrets(kind)
+        return kind(**secrets)
+    except SecretFileError as error:
+        raise SettingError(str(error)) from None
     except ValidationError as error:
         raise SettingError(explain(kind, error)) from None
     except ValueError as error:  # pydantic-settings: a value that should be JSON and is not
@@ -129,7 +140,8 @@ def variable(kind: type[BaseSettings], name: str) -> str:
 
 def unknown_variables(kinds: Iterable[type[BaseSettings]]) -> list[str]:
     """One warning for each CARE_ variable in the environment that no setting reads."""
-    known = {variable(kind, name) for kind in kinds for name in kind.model_fields}
+    fields = [(variable(kind, name), field) for kind in kinds for name, field in kind.model_fields.items()]
+    known = {name for name, _ in fields} | {name + SUFFIX for name, field in fields if is_secret(field)}
     warnings = []
     for name in sorted(os.environ):
         if name.upper().startswith(PREFIX) and name.upper() not in known:

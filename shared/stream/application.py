@@ -18,7 +18,7 @@ from shared.event.registry import PAYLOADS
 from shared.event.wire import Stream
 from shared.protocol.library import load_protocols, shipped_protocols
 from shared.service import Service
-from shared.settings import SettingError, Settings
+from shared.settings import SettingError, Settings, read_settings
 from shared.stream.connection import connect, is_cluster, plain
 from shared.stream.engine import Engine
 from shared.stream.key import DATA_FIELD, Lane, stream_key
@@ -38,7 +38,7 @@ GRACE_S = 10.0
 
 def build_application(services: Sequence[Service[Any]], settings: Settings | None = None) -> CareApplication:
     """The application of these services. Nothing is connected yet."""
-    settings = settings or Settings()
+    settings = settings or read_settings(Settings)
     if settings.redis_url is None:
         raise SettingError("CARE_REDIS_URL is missing; `adaptive-care run` starts an embedded server instead")
     protocols = load_protocols(settings.protocols) if settings.protocols else shipped_protocols()

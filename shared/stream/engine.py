@@ -107,7 +107,8 @@ class Engine:
         self._prepared = True
         self.traces.start()
         patience_s = self.settings.redis_patience_s
-        await await_server(self.client, patience_s)
+        for warning in await await_server(self.client, patience_s):
+            logger().warning("redis may lose data", problem=warning)
         deadline = time.monotonic() + patience_s
         while True:
             try:
@@ -282,8 +283,9 @@ class Engine:
             await asyncio.sleep(LOOK_AHEAD_PERIOD_S)
 
     async def _trim(self) -> None:
+        names, retention = [service.name for service in self.services], timedelta(days=self.settings.retention_days)
         while True:
-            gone = await trim(self.client, self.settings.partitions, timedelta(days=self.settings.retention_days))
+            gone = await trim(self.client, self.settings.partitions, retention, names)
             if gone:
                 logger().info("trimmed", entries=gone)
             await asyncio.sleep(TRIM_PERIOD_S)

@@ -10,20 +10,24 @@ from redis.asyncio import Redis
 
 from shared.event.wire import Stream
 from shared.stream.discovery import ORDER
-from shared.stream.key import Lane, lane_key, stream_key
+from shared.stream.key import READERS, Lane, lane_key, stream_key
 from shared.stream.script import Script
 
 _GROUPS = Script("group.lua")
 
 
 async def group_backlog(
-    client: Redis, partitions: int, services: Sequence[str] = ORDER
+    client: Redis, partitions: int, services: Sequence[str] | None = None
 ) -> list[tuple[str, str, int, int]]:
-    """Stream key, group, pending and lag of each group that has work."""
+    """Stream key, group, pending and lag of each group that has work.
+
+    With `services`, only of the streams that one of them reads: a service's user may look at no others.
+    """
+    streams = [one for one in Stream if services is None or set(READERS[one]).intersection(services)]
     found = []
     for partition in range(partitions):
-        keys = [stream_key(partition, stream) for stream in Stream]
-        keys += [lane_key(partition, service, lane) for service in services for lane in Lane]
+        keys = [stream_key(partition, stream) for stream in streams]
+        keys += [lane_key(partition, service, lane) for service in services or ORDER for lane in Lane]
         for stream, group, pending, lag in await _GROUPS(client, keys):
             found.append((stream.decode(), group.decode(), int(pending), int(lag)))
     return found

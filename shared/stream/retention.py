@@ -8,26 +8,37 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from shared.event.wire import Stream
-from shared.stream.key import READERS, Lane, lane_key, stream_key
+from shared.stream.discovery import ORDER
+from shared.stream.key import ANSWERS_FOR, READERS, Lane, lane_key, stream_key
 from shared.stream.webhook.hold import LONGEST, Hold, holds, live_subscriptions, tell_gap
 
 Id = tuple[int, int]
 
 
-async def trim(client: Redis, partitions: int, retention: timedelta, now: datetime | None = None) -> int:
-    """Trims every stream. `now`: the wall clock, which entry ids are made of. Returns how many entries went."""
+async def trim(
+    client: Redis, partitions: int, retention: timedelta, services: Sequence[str] = ORDER, now: datetime | None = None
+) -> int:
+    """Trims the streams that these services keep: each stream has one keeper, so that nobody else must be able to.
+
+    `now`: the wall clock, which entry ids are made of. Returns how many entries went.
+    """
     now = now or datetime.now(UTC)
     cutoff, bound = (_first_of(now - retention * times) for times in (1, LONGEST))
     live = await live_subscriptions(client)
     gone = 0
     for partition in range(partitions):
-        services = sorted({name for names in READERS.values() for name in names})
-        due = {lane_key(partition, service, lane): (service,) for service in services for lane in Lane}
-        readers = {stream_key(partition, stream): READERS[stream] for stream in Stream} | due
+        kept: dict[str, tuple[str, ...]]
+        kept = {lane_key(partition, service, lane): (service,) for service in services for lane in Lane}
+        kept |= {stream_key(partition, stream): READERS[stream] for stream in Stream if keeper_of(stream) in services}
         held = await holds(client, partition, live)
-        for key, expected in readers.items():
+        for key, expected in kept.items():
             gone += await _trim(client, key, expected, cutoff, bound, held.get(key, ()))
     return gone
+
+
+def keeper_of(stream: Stream) -> str:
+    """The service that trims a stream: the one that answers for it, else the notifier, which tells the world."""
+    return ANSWERS_FOR.get(stream, "notifier")
 
 
 async def _trim(client: Redis, key: str, expected: tuple[str, ...], cutoff: Id, bound: Id, held: Sequence[Hold]) -> int:

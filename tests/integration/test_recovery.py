@@ -232,7 +232,7 @@ async def test_only_what_every_group_has_handled_and_is_old_enough_is_trimmed(re
     base = int(old.timestamp() * 1000)
 
     async def length() -> int:
-        await trim(client, 1, month, now)
+        await trim(client, 1, month, now=now)
         return int(await client.xlen(SESSIONS))
 
     async with client_for(redis_url) as client:

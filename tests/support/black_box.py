@@ -208,9 +208,9 @@ class System:
         self.processes.append(process)
         return process
 
-    def await_ready(self, process: Process) -> None:
+    def await_ready(self, process: Process, within_s: float = TIMEOUT_S) -> None:
         offset = 1 + SERVICES.index(process.names[0]) if len(process.names) == 1 else 0
-        deadline = time.monotonic() + TIMEOUT_S
+        deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             assert process.poll() is None, process.log.read_text()
             with contextlib.suppress(OSError):
@@ -280,9 +280,9 @@ class System:
             time.sleep(0.004)
         raise AssertionError(f"care:clock:handled stays {fields} at {text}")
 
-    def settle(self) -> None:
+    def settle(self, within_s: float = TIMEOUT_S) -> None:
         """Waits until no group of any stream has anything pending or any lag."""
-        deadline = time.monotonic() + TIMEOUT_S
+        deadline = time.monotonic() + within_s
         while busy := self._busy():
             self._alive()
             assert time.monotonic() < deadline, f"not idle: {busy}"
