@@ -18,9 +18,11 @@ SLOTS = 16384
 def redis_cluster(folder: Path) -> Iterator[str]:
     """Gives its `redis+cluster://` URL once all slots are served."""
     port = free_port()
-    arguments = ["--port", str(port), "--bind", "127.0.0.1", "--cluster-enabled", "yes", "--save", "", "--dir", folder]
+    place = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
     with (folder / "cluster.log").open("wb") as log:
-        process = subprocess.Popen([find_server().path, *arguments], stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [str(find_server().path), *place, "--cluster-enabled", "yes", "--save", ""], stdout=log, stderr=log
+        )
     try:
         with redis.Redis(port=port) as node:
             deadline = time.monotonic() + 60
