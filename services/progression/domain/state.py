@@ -1,7 +1,7 @@
 """What progression keeps of one patient: bounded, frozen, the same for any order of arrival.
 
 `head` is everything folded. What comes out of order is folded anew: from the newest checkpoint that is older than
-the late window, with the facts of `window`, all since then (docs/decisions/0010).
+the late window, with the facts of `window`, all since then (docs/decisions/0013).
 """
 
 import zlib
