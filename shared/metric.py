@@ -35,7 +35,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.described: list[Description] = []
         ProcessCollector(registry=self.registry)
-        disable_created_metrics()  # a second series for each counter that nobody reads
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter that nobody reads
 
         # What handling costs and yields: counted at the commit.
         self.handled = self._counter(
