@@ -211,7 +211,7 @@ class Metrics:
         )
         self.webhook_up = Gauge(
             "care_webhook_active",
-            "1 while an endpoint is delivered to, 0 while it is paused or has ended",
+            "0 while an endpoint is paused because it fails, or has ended, else 1",
             ["subscription"],
             registry=self.registry,
         )

@@ -143,6 +143,24 @@ async def test_what_was_published_before_can_be_asked_for(operator: str) -> None
         assert platform.numbers("patient-1") == [0, 1, 2, 3, 4]
 
 
+async def test_in_a_replay_the_events_own_time_counts(operator: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There a year is published within a minute: a range of instants means those of the story."""
+    platform = Platform()
+    async with webhook_case(operator) as case, http_server(platform) as port, case.working():
+        monkeypatch.setenv("CARE_CLOCK", "replay")
+        webhook = json.loads(await webhooks("add", f"http://{HERE}:{port}/", "--json"))["id"]
+        later = output(2)
+        later[1]["time"] = "2026-04-01T09:00:00+02:00"
+        await case.publish(output(1), later, output(3))
+        await until(lambda: len(platform.taken) == 3)
+        await case.publish(output(4, "patient-2"))
+        await until(lambda: len(platform.taken) == 4)
+        told = await webhooks("resend", webhook, "--from", "2026-04-01T06:00:00Z", "--to", "2026-04-01T08:00:00Z")
+        assert "1 event is sent again" in told
+        await until(lambda: len(platform.taken) == 5)
+        assert platform.ids()[-1] == "patient-1-2"
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "complaint"),
     [
