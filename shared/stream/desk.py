@@ -84,7 +84,7 @@ class Desk(Generic[S]):
         self._client = client
         self._clock = clock
         self._service = service
-        self._read = reader(service.state_type)
+        self._read = reader(service)
 
     async def now(self) -> datetime:
         """The instant that decisions are made at."""

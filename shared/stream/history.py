@@ -7,8 +7,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from shared.event.upcast import unwrap
 from shared.event.wire import Stream
-from shared.stream.decode import unwrap
 from shared.stream.key import DATA_FIELD, stream_key
 
 CHUNK = 500

@@ -25,6 +25,7 @@ from shared.stream.connection import PASSING
 from shared.stream.decode import Source, Undecodable, decode
 from shared.stream.desk import Desk
 from shared.stream.fold import Change, Content, DueTimer, Entry, Fold, Handled, bury, marks_of
+from shared.stream.handover import hand_over
 from shared.stream.key import ANSWERS_FOR, DATA_FIELD, Lane, lane_key, seen_key, state_key, stream_key, tombstone_key
 from shared.stream.record import Stored, reader
 
@@ -57,7 +58,7 @@ class Pump:
         self._partition = partition
         self._stream = stream
         self._answers = isinstance(stream, Lane) or ANSWERS_FOR.get(stream) == service.name
-        self._read = reader(service.state_type)
+        self._read = reader(service)
         self._fold = Fold(service, runtime.protocols, settings.max_deliveries, leaping_clock=settings.clock == "replay")
         window_ms = int(timedelta(days=settings.duplicate_days) / timedelta(milliseconds=1))
         self._commit = Commit(runtime.client, service.name, partition, self.key, window_ms)
@@ -146,11 +147,19 @@ class Pump:
         duration_ms = round((time.monotonic() - begun) * 1000, 1)
         for change in changes:
             if change not in lost:
+                await self._leave(change)
                 for handled in change.handled:
                     self._report(handled, duration_ms)
         for entry in strays:
             self._report(self._stray(entry), duration_ms)
         return changes, lost
+
+    async def _leave(self, change: Change) -> None:
+        """What only a newer release can handle goes to it."""
+        if change.left:
+            idle_ms = round(self._runtime.settings.claim_idle_s * 1000)
+            client, name = self._runtime.client, self.service.name
+            await hand_over(client, self.key, name, change.left_to, change.left, idle_ms)
 
     async def _perform(self, change: Change, entry: Entry, timer: TimerFired) -> None:
         """Talks to the world. What it raises is a bug and fails this entry alone, which stays pending."""
@@ -218,7 +227,7 @@ class Pump:
             fields["correlation_id"] = handled.correlation_id
         if handled.failure:
             fields["failure"] = handled.failure
-        quiet = handled.outcome not in ("failed", "dead_lettered")
+        quiet = handled.outcome not in ("failed", "dead_lettered", "left")
         (logger().info if quiet else logger().warning)("handled", **fields)
 
 

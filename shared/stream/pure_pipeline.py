@@ -97,7 +97,7 @@ class PurePipeline:
             )
             for name, service in self.services.items()
         }
-        self._readers = {name: reader(service.state_type) for name, service in self.services.items()}
+        self._readers = {name: reader(service) for name, service in self.services.items()}
         self._entries: dict[Stream, list[bytes]] = defaultdict(list)
         self._parsed: dict[Stream, list[Event[Any]]] = defaultdict(list)
         self._queue: deque[tuple[str, Stream, str, bytes]] = deque()

@@ -41,8 +41,8 @@ from shared.event.decision import ClinicianDecided
 from shared.event.escalation import EscalationReason
 from shared.event.patient import PatientUpdated, ProgramStopped
 from shared.event.program import ProgramChanged, ProgramPlanned
-from shared.event.registry import adapter
 from shared.event.session import CheckinReported, SessionReported
+from shared.event.upcast import parse
 from shared.event.vocabulary import vocabulary
 from shared.protocol.library import Protocols
 
@@ -300,7 +300,7 @@ def _release(state: State) -> tuple[State, list[Fact]] | None:
 
 
 def _follow(state: State, one: Waiting) -> Fact | None:
-    event = adapter(one.event_type).validate_json(one.raw)
+    event = parse(one.raw)
     data: Any = event.data
     fact: Fact
     match data:
