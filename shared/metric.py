@@ -40,6 +40,9 @@ class Metrics:
             ["service"],
             registry=self.registry,
         )
+        self.audit_failures = Counter(
+            "care_audit_failures", "Acts that the audit log did not take down", registry=self.registry
+        )
         self.heartbeat = Gauge(
             "care_heartbeat_timestamp_seconds",
             "When the outward heartbeat was last taken over, by Redis's clock",

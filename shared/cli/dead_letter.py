@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from shared.cli.actor import act, note
 from shared.cli.connection import connect
 from shared.cli.terminal import console
 from shared.event.wire import Stream
@@ -21,7 +22,7 @@ app = typer.Typer(help="What was rejected, why, and another try.", no_args_is_he
 @app.command("list")
 def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False) -> None:
     """List the dead letters, oldest first."""
-    letters = asyncio.run(_read(read_settings(Settings)))
+    letters = asyncio.run(_read(read_settings(Settings), with_originals=as_json))
     if as_json:
         for letter in letters:
             typer.echo(json.dumps(letter.event))
@@ -48,7 +49,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON object 
 @app.command()
 def show(id: Annotated[str, typer.Argument(help="The id of a dead letter, or a unique beginning.")]) -> None:  # noqa: A002  # the name on the command line
     """Show one dead letter with its original, which may hold what a patient wrote."""
-    (letter,) = _choose(asyncio.run(_read(read_settings(Settings))), [id])
+    letter = asyncio.run(_show(read_settings(Settings), id))
     typer.echo(json.dumps(letter.event, indent=2))
     typer.echo("\noriginal:")
     typer.echo(_original(letter).decode(errors="replace"))
@@ -65,9 +66,20 @@ def replay(
     typer.echo(f"{asyncio.run(_replay(read_settings(Settings), ids))} replayed")
 
 
-async def _read(settings: Settings) -> list[Entry]:
+async def _read(settings: Settings, *, with_originals: bool) -> list[Entry]:
     async with connect(settings) as (client, partitions):
-        return [entry async for entry in read_history(client, partitions, (Stream.DEAD_LETTERS,))]
+        letters = [entry async for entry in read_history(client, partitions, (Stream.DEAD_LETTERS,))]
+        if letters and with_originals:
+            await note(client, partitions, settings, act("read", "dead_letter", *_subjects(letters)))
+        return letters
+
+
+async def _show(settings: Settings, wanted: str) -> Entry:
+    async with connect(settings) as (client, partitions):
+        letters = [entry async for entry in read_history(client, partitions, (Stream.DEAD_LETTERS,))]
+        (letter,) = _choose(letters, [wanted])
+        await note(client, partitions, settings, act("read", "dead_letter", *_subjects([letter])))
+        return letter
 
 
 async def _replay(settings: Settings, ids: list[str] | None) -> int:
@@ -80,6 +92,11 @@ async def _replay(settings: Settings, ids: list[str] | None) -> int:
                 transaction.xdel(letter.key, letter.entry_id)
                 await transaction.execute()
         return len(chosen)
+
+
+def _subjects(letters: list[Entry]) -> list[str]:
+    """The patients that can be told; `unknown` is none."""
+    return sorted({str(letter.get("subject")) for letter in letters} - {"unknown"})
 
 
 def _choose(letters: list[Entry], ids: list[str]) -> list[Entry]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from shared.cli.actor import act, note
 from shared.cli.connection import connect
 from shared.cli.summary import summarise
 from shared.cli.terminal import console
@@ -38,6 +39,8 @@ async def _find(settings: Settings, wanted: str) -> list[Entry]:
             async for entry in read_history(client, partitions)
             if wanted in (entry.get("subject"), entry.get("correlationid"), entry.get("id"))
         ]
+        patients = sorted({str(entry.get("subject")) for entry in found})
+        await note(client, partitions, settings, act("read", "trace", *patients))
     return sorted(found, key=lambda entry: (_instant(entry), _order(entry.entry_id)))
 
 

@@ -19,6 +19,7 @@ from shared.event.wire import Stream
 from shared.metric import Metrics
 from shared.service import Service
 from shared.settings import Settings
+from shared.stream.audit import Act, Audit
 from shared.stream.clock import Clock
 from shared.stream.key import (
     READERS,
@@ -215,6 +216,12 @@ class Desk(Generic[S]):
     async def absent_s(self, services: Iterable[str]) -> dict[str, float]:
         """For how long no replica of each service has said that it reads; infinite where none ever did."""
         return await absent_s(self._client, services)
+
+    async def note(self, act: Act) -> None:
+        """Writes to the audit log; where that fails, it is logged and counted, and nobody is kept from anything."""
+        audit = Audit(self._client, self.settings.partitions, self.settings.audit_days)
+        if not await audit.try_note(act) and self.metrics is not None:
+            self.metrics.audit_failures.inc()
 
     def _partition(self, subject: str) -> int:
         return partition_of(subject, self.settings.partitions)

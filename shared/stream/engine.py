@@ -17,6 +17,7 @@ from shared.metric import Metrics
 from shared.protocol.library import Protocols
 from shared.service import Service
 from shared.settings import Settings
+from shared.stream.audit import Audit
 from shared.stream.clock import make_clock
 from shared.stream.connection import PASSING, agree_on_partitions, await_server
 from shared.stream.desk import Desk
@@ -216,6 +217,7 @@ class Engine:
     async def _trim(self) -> None:
         while True:
             gone = await trim(self.client, self.settings.partitions, timedelta(days=self.settings.retention_days))
+            gone += await Audit(self.client, self.settings.partitions, self.settings.audit_days).trim()
             if gone:
                 logger().info("trimmed", entries=gone)
             await asyncio.sleep(TRIM_PERIOD_S)

@@ -16,6 +16,10 @@ CLOCK_HANDLED = "care:clock:handled"
 """Hash of service -> the instant up to which all its timers have fired."""
 PARTITIONS = "care:partitions"
 """How many partitions this Redis holds; written once."""
+AUDIT = "care:{0}:audit"
+"""Stream of who read or decided what."""
+AUDIT_HEAD = "care:{0}:audit:head"
+"""Number and hash of its newest entry."""
 
 
 DATA_FIELD = b"__data__"
@@ -115,6 +119,16 @@ def present_key(service: str) -> str:
 def joint_key(service: str, name: str) -> str:
     """Whether something that one does for many patients is begun or done."""
     return f"care:{{0}}:{service}:joint:{name}"
+
+
+def alias_key(partition: int) -> str:
+    """Hash of patient -> the alias by which the audit log knows them."""
+    return f"care:{{{partition}}}:audit:alias"
+
+
+def alias_name_key(partition: int) -> str:
+    """Hash of alias -> patient."""
+    return f"care:{{{partition}}}:audit:name"
 
 
 def prescriptions_key(partition: int, patient: str) -> str:
