@@ -9,12 +9,23 @@ import binascii
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import unicodedata
 from pathlib import Path
 
 KEY_BYTES = 32
 _PURPOSE = b"adaptive-care/pseudonym/1\x00"
+_TELLING = re.compile(
+    r"\d{4,}"  # a record number, or a phone's
+    r"|[^\d]*(?:19|20)\d\d[-._]?(?:0[1-9]|1[0-2])[-._]?(?:0[1-9]|[12]\d|3[01])[^\d]*"  # a date of birth
+    r"|[A-Z][a-z]+[-._][A-Z][a-z]+"  # a name
+)
+
+
+def may_identify(patient: str) -> bool:
+    """Looks like a record number, a date of birth or a name. Others may identify, too, and nobody can see it."""
+    return _TELLING.fullmatch(patient) is not None
 
 
 class PseudonymError(Exception):

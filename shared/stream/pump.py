@@ -17,6 +17,7 @@ from shared.event.wire import Stream
 from shared.log import logger
 from shared.metric import Metrics
 from shared.protocol.library import Protocols
+from shared.pseudonym import may_identify
 from shared.service import Service
 from shared.settings import Settings
 from shared.stream.clock import Clock
@@ -63,6 +64,7 @@ class Pump:
         window_ms = int(timedelta(days=settings.duplicate_days) / timedelta(milliseconds=1))
         self._commit = Commit(runtime.client, service.name, partition, self.key, window_ms)
         self._max_ahead = timedelta(hours=settings.max_ahead)
+        self._warned = False
         self._desk = Desk(runtime.client, runtime.clock, settings, service)
 
     async def process(self, ids: Sequence[bytes], rows: Sequence[Row], deliveries: Sequence[int] | None = None) -> None:
@@ -87,7 +89,11 @@ class Pump:
         if isinstance(self._stream, Lane):
             return _due_timer(self.key, entry_id, row)
         source = Source(self._partition, settings.partitions, self._stream, self.key, self._max_ahead)
-        return decode(entry_id, row, source, now)
+        content = decode(entry_id, row, source, now)
+        if self._stream is Stream.INTAKES and not self._warned and may_identify(content.subject or ""):
+            self._warned = True
+            logger().warning("patient_ids_may_identify", stream=self.key, see="docs/privacy.md")
+        return content
 
     def _subject(self, content: Content) -> str | None:
         """The patient whose record an entry concerns; None where only a dead letter or nothing follows."""

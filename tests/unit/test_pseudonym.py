@@ -7,7 +7,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from shared.event.wire import PatientId
-from shared.pseudonym import PseudonymError, derive_pseudonym, read_key, write_key
+from shared.pseudonym import PseudonymError, derive_pseudonym, may_identify, read_key, write_key
 
 KEY = bytes(range(32))
 OTHER = bytes(range(1, 33))
@@ -55,3 +55,20 @@ def test_what_is_no_key_is_refused_without_being_shown(tmp_path: Path, content: 
     with pytest.raises(PseudonymError, match="holds no key") as caught:
         read_key(path)
     assert not content or content not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("patient", "may"),
+    [
+        ("0012345", True),
+        ("Ada.Lovelace", True),
+        ("al-1979-12-31", True),
+        ("AL19791231", True),
+        ("patient-1", False),
+        ("24ed-tlh4u3f34rkya7kah36k7c7p6a", False),
+        ("3f2b8c1e-9d4a-4c0b-8f6e-2a7d5e1c9b30", False),
+    ],
+)
+def test_ids_that_look_like_a_number_a_birthday_or_a_name_are_noticed(patient: str, may: bool) -> None:
+    """A hint for whoever connects a platform; nothing is rejected for it."""
+    assert may_identify(patient) is may
