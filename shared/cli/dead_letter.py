@@ -14,7 +14,7 @@ from shared.cli.connection import connect
 from shared.cli.terminal import console
 from shared.event.wire import Stream
 from shared.settings import Settings, read_settings
-from shared.stream.history import Entry, read_history
+from shared.stream.history import Entry, read_history, subjects
 
 app = typer.Typer(help="What was rejected, why, and another try.", no_args_is_help=True)
 
@@ -70,7 +70,7 @@ async def _read(settings: Settings, *, with_originals: bool) -> list[Entry]:
     async with connect(settings) as (client, partitions):
         letters = [entry async for entry in read_history(client, partitions, (Stream.DEAD_LETTERS,))]
         if letters and with_originals:
-            await note(client, partitions, settings, act("read", "dead_letter", *_subjects(letters)))
+            await note(client, partitions, settings, act("read", "dead_letter", *subjects(letters)))
         return letters
 
 
@@ -78,7 +78,7 @@ async def _show(settings: Settings, wanted: str) -> Entry:
     async with connect(settings) as (client, partitions):
         letters = [entry async for entry in read_history(client, partitions, (Stream.DEAD_LETTERS,))]
         (letter,) = _choose(letters, [wanted])
-        await note(client, partitions, settings, act("read", "dead_letter", *_subjects([letter])))
+        await note(client, partitions, settings, act("read", "dead_letter", *subjects([letter])))
         return letter
 
 
@@ -92,11 +92,6 @@ async def _replay(settings: Settings, ids: list[str] | None) -> int:
                 transaction.xdel(letter.key, letter.entry_id)
                 await transaction.execute()
         return len(chosen)
-
-
-def _subjects(letters: list[Entry]) -> list[str]:
-    """The patients that can be told; `unknown` is none."""
-    return sorted({str(letter.get("subject")) for letter in letters} - {"unknown"})
 
 
 def _choose(letters: list[Entry], ids: list[str]) -> list[Entry]:

@@ -13,7 +13,7 @@ from shared.cli.connection import connect
 from shared.cli.summary import summarise
 from shared.cli.terminal import console
 from shared.settings import Settings, read_settings
-from shared.stream.history import Entry, read_history
+from shared.stream.history import Entry, read_history, subjects
 
 
 def trace(
@@ -39,8 +39,8 @@ async def _find(settings: Settings, wanted: str) -> list[Entry]:
             async for entry in read_history(client, partitions)
             if wanted in (entry.get("subject"), entry.get("correlationid"), entry.get("id"))
         ]
-        patients = sorted({str(entry.get("subject")) for entry in found})
-        await note(client, partitions, settings, act("read", "trace", *patients))
+        if found:
+            await note(client, partitions, settings, act("read", "trace", *subjects(found)))
     return sorted(found, key=lambda entry: (_instant(entry), _order(entry.entry_id)))
 
 

@@ -2,7 +2,7 @@
 
 They read records, lists, ledgers and the state of the consumer groups. Of patients they write nothing but events of
 the contract to their streams: whatever shall change does so in the step that reads the event. Beside that they may
-say that something done for many is begun or done, and take an entry off the register.
+say that something done for many is begun or done, take an entry off the register, and write to the audit log.
 """
 
 import json

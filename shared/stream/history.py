@@ -50,6 +50,12 @@ async def read_history(
                 start = f"({rows[-1][0].decode()}"
 
 
+def subjects(entries: Iterable[Entry]) -> list[str]:
+    """The patients that entries name, as far as that can be told: `unknown` is none."""
+    named = {entry.get("subject") for entry in entries}
+    return sorted(name for name in named if isinstance(name, str) and name != "unknown")
+
+
 def _entry(stream: Stream, key: str, entry_id: str, fields: dict[bytes, bytes]) -> Entry:
     raw = unwrap(fields.get(DATA_FIELD, b""))
     try:
