@@ -128,6 +128,7 @@ class Metrics:
         self.audit_passed = self._gauge(
             "care_audit_passed", "1 if the last audit proved that all is well, else 0", "service"
         )
+        self.audit_failures = self._counter("care_audit_failures", "Acts that the audit log did not take down")
         self.heartbeat = self._gauge(
             "care_heartbeat_timestamp_seconds",
             "When the outward heartbeat was last taken over, by Redis's clock, in seconds since 1970",

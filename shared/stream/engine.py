@@ -18,6 +18,7 @@ from shared.metric import Metrics
 from shared.protocol.library import Protocols
 from shared.service import Service
 from shared.settings import Settings
+from shared.stream.audit import Audit
 from shared.stream.clock import make_clock
 from shared.stream.connection import PASSING, agree_on_partitions, await_server
 from shared.stream.desk import Desk
@@ -286,6 +287,7 @@ class Engine:
         names, retention = [service.name for service in self.services], timedelta(days=self.settings.retention_days)
         while True:
             gone = await trim(self.client, self.settings.partitions, retention, names)
+            gone += await Audit(self.client, self.settings.partitions, self.settings.audit_days).trim()
             if gone:
                 logger().info("trimmed", entries=gone)
             await asyncio.sleep(TRIM_PERIOD_S)
