@@ -50,8 +50,8 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 
 lock: $(READY) ## write both lock files anew from pyproject.toml
 	@$(BIN)/uv --version 2>/dev/null || $(BIN)/pip install --quiet uv
-	$(LOCK) --output-file requirements.lock --extra plots
-	$(LOCK) --output-file requirements-dev.lock --group dev --extra plots --extra apprise
+	$(LOCK) --output-file requirements.lock --extra plots --extra fhir
+	$(LOCK) --output-file requirements-dev.lock --group dev --extra plots --extra apprise --extra fhir
 
 clean: ## remove .venv and caches; patients' data in .adaptive-care stays
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
