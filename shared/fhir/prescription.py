@@ -27,10 +27,14 @@ _ORDERS = ("approve", "reclassify", "modify", "resume")
 
 
 def prescriptions_of(course: Course, people: People) -> list[Derived]:
-    """One ServiceRequest for each number of a program's prescription that holds an exercise."""
+    """One ServiceRequest for each number of a program's prescription that holds an exercise.
+
+    Also of a program that is no longer in the streams itself: what was adjusted since is still prescribed.
+    """
+    adjusted = (event.data.program_id for event in course.of(LoadAdjusted))
     found: list[Derived] = []
-    for program_id, versions in course.programs.items():
-        found += _of_program(course, versions, _numbered(course, program_id), people)
+    for program_id in dict.fromkeys([*course.programs, *adjusted]):
+        found += _of_program(course, program_id, people)
     return found
 
 
@@ -50,51 +54,53 @@ def _numbered(course: Course, program_id: str) -> dict[int, Event[Any]]:
     return dict(sorted(found.items()))
 
 
-def _of_program(
-    course: Course, versions: list[Event[Any]], numbered: dict[int, Event[Any]], people: People
-) -> list[Derived]:
+def _of_program(course: Course, program_id: str, people: People) -> list[Derived]:
+    versions, numbered = course.programs.get(program_id), _numbered(course, program_id)
+    program = versions[-1].data if versions else None
     found: list[Derived] = []
     order: Json | None = None
     previous: Json | None = None
-    numbers = list(numbered)
-    for place, number in enumerate(numbers):
-        event = numbered[number]
+    for number, event in numbered.items():
         if not event.data.prescription:
             continue
         decision = course.decisions.get(event.causationid or "")
         decided = decision if decision is not None and decision.data.decision in _ORDERS else None
-        later = numbered[numbers[place + 1]] if place + 1 < len(numbers) else None
-        program = versions[-1].data
+        later = [one for one_number, one in numbered.items() if one_number > number]
+        based_on = [refer("CarePlan", program_id)] if program is not None else []
         elements = {
-            "status": _status(later, program.status),
-            "intent": _intent(program.status if later is None else "active", decided is not None, order is not None),
+            "status": _status(later, program.status if program is not None else None),
+            "intent": _intent(event.data, is_decided=decided is not None, has_order=order is not None),
             "requester": _requester(event, decided, people),
-            "basedOn": [refer("CarePlan", program.program_id)] + ([order] if order and decided is None else []),
-            "replaces": [previous] if previous else None,
+            "basedOn": based_on + ([order] if order is not None and decided is None else []),
+            "replaces": [previous] if previous is not None else None,
         }
         resource = _service_request(course, event, program, number, elements, people)
-        found.append(Derived(resource, (decided, event) if decided else (event,)))
-        previous = refer("ServiceRequest", program.program_id, str(number))
+        found.append(Derived(resource, (decided, event) if decided is not None else (event,)))
+        previous = refer("ServiceRequest", program_id, str(number))
         order = previous if decided is not None else order
     return found
 
 
-def _status(later: Event[Any] | None, program_status: str) -> str:
-    """One that a session answered was carried out; another that was replaced was not."""
-    if later is None:
-        return _STATUS[program_status]
-    if isinstance(later.data, LoadAdjusted):
-        answered = later.data.session_id is not None
-        return "completed" if answered else "revoked" if later.data.prescription else "on-hold"
-    return _STATUS[later.data.status] if not later.data.prescription else "revoked"
+def _status(later: list[Event[Any]], program_status: str | None) -> str:
+    """One that a session answered was carried out; another that was replaced was not.
+
+    The last one stands as the program does, which is not known where the program is no longer in the streams.
+    """
+    if later and isinstance(later[0].data, LoadAdjusted) and later[0].data.session_id is not None:
+        return "completed"
+    if any(event.data.prescription for event in later):
+        return "revoked"
+    if program_status == "active" and later:
+        return "on-hold"  # nothing is prescribed for now
+    return _STATUS[program_status] if program_status is not None else "unknown"
 
 
-def _intent(program_status: str, is_decided: bool, has_order: bool) -> str:
+def _intent(data: Any, *, is_decided: bool, has_order: bool) -> str:
     if is_decided:
         return "order"
     if has_order:
         return "reflex-order"
-    return "proposal" if program_status == "proposed" else "plan"
+    return "proposal" if getattr(data, "status", None) == "proposed" else "plan"
 
 
 def _requester(event: Event[Any], decided: Event[ClinicianDecided] | None, people: People) -> Json:
@@ -109,9 +115,10 @@ def _service_request(
     exercises: Prescription = event.data.prescription
     days = [exercise.days_per_week for exercise in exercises if exercise.days_per_week is not None]
     repeat = {"frequency": max(days), "period": 1, "periodUnit": "wk"} if days else None
+    program_id = event.data.program_id
     elements |= {
-        "id": resource_id("ServiceRequest", program.program_id, str(number)),
-        "identifier": [identifier("prescription", f"{program.program_id}/{number}")],
+        "id": resource_id("ServiceRequest", program_id, str(number)),
+        "identifier": [identifier("prescription", f"{program_id}/{number}")],
         "category": [concept(PHYSICAL_ACTIVITY)],
         "code": concept(EXERCISE_THERAPY),
         "orderDetail": [_detail(exercise) for exercise in exercises],
@@ -119,14 +126,17 @@ def _service_request(
         "occurrenceTiming": {"repeat": repeat} if repeat else None,
         "authoredOn": event.time,
         "performer": [people.reference],
-        "reasonCode": [condition_concept(one) for one in program.conditions],
-        "reasonReference": condition_references(course, program.intake_id, program.conditions),
         "patientInstruction": "\n".join(f"{one.name}: {one.instructions}" for one in exercises),
-        "extension": [
-            {"url": PERTAINS_TO_GOAL, "valueReference": refer("Goal", program.program_id, goal.goal_id)}
-            for goal in program.goals
-        ],
     }
+    if program is not None:
+        elements |= {
+            "reasonCode": [condition_concept(one) for one in program.conditions],
+            "reasonReference": condition_references(course, program.intake_id, program.conditions),
+            "extension": [
+                {"url": PERTAINS_TO_GOAL, "valueReference": refer("Goal", program_id, goal.goal_id)}
+                for goal in program.goals
+            ],
+        }
     filled = {key: value for key, value in elements.items() if value}
     if not missing(filled):
         filled["meta"] = {"profile": [PA_SERVICE_REQUEST]}
