@@ -7,6 +7,7 @@ flag that the sender calls otherwise. An item without an answer is as if it were
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
 from shared.event.vocabulary import vocabulary
@@ -160,7 +161,12 @@ class Answers:
         if value is None:
             self._refuse(place, f"answer with {element}")
             return None
-        return float(value) if element == "valueDecimal" else value
+        if element != "valueDecimal":
+            return value
+        if not isfinite(float(value)):
+            self._refuse(place, "the number is too large")
+            return None
+        return float(value)
 
     def _only(self, answers: list[Any], place: str) -> Any:
         if len(answers) > 1:

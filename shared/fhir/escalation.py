@@ -22,7 +22,8 @@ ISSUES: tuple[EscalationReason, ...] = ("red_flag", "failed_conservative_care", 
 """What is wrong with the patient or with care; the other reasons only ask a person to look."""
 _HELD = concept(own("mitigation", "program_held", "No session until a clinician decides"))
 _PRIORITY: dict[Urgency, str] = {"routine": "routine", "urgent": "urgent", "emergency": "stat"}
-_SEVERITY: dict[Urgency, str] = {"routine": "low", "urgent": "moderate", "emergency": "high"}
+_SEVERITY: dict[Urgency, str] = {"routine": "moderate", "urgent": "high", "emergency": "high"}
+"""What it may do to the patient, by R4's definitions; how soon somebody must look is the Task's priority."""
 
 
 def escalations_of(course: Course, people: People) -> list[Derived]:
@@ -83,7 +84,7 @@ class _Story:
             **{"for": self.people.reference},
             authoredOn=self.raised[0].time,
             lastModified=max(event.time for event in self.events),
-            requester=logical("Device", "service", self.raised[0].source),
+            requester=logical("Device", "source", self.raised[0].source),
             reasonCode=concept(own("escalation-reason", self.newest.reason, words(self.newest.reason))),
             restriction={"period": {"end": self.newest.respond_by}},
             **{key: value for key, value in elements.items() if value},
@@ -113,7 +114,7 @@ class _Story:
             severity=_SEVERITY[newest.severity],
             patient=self.people.reference,
             identifiedDateTime=self.raised[0].time,
-            author=logical("Device", "service", self.raised[0].source),
+            author=logical("Device", "source", self.raised[0].source),
             detail=newest.sbar.assessment,
             **{key: value for key, value in elements.items() if value},
         )
@@ -141,7 +142,7 @@ class _Story:
             subject=self.people.reference,
             topic=concept(own("escalation-reason", event.data.reason, words(event.data.reason))),
             about=[refer("Task", self.key)],
-            sender=logical("Device", "service", event.source),
+            sender=logical("Device", "source", event.source),
             payload=[{"contentString": f"{name}: {text}"} for name, text in parts],
             **{key: value for key, value in elements.items() if value},
         )

@@ -88,14 +88,16 @@ def _parse(raw: bytes) -> Any:
     except (ValueError, RecursionError):
         raise FhirError([Problem("$", "not JSON in UTF-8")]) from None
     kind = content.get("resourceType") if isinstance(content, dict) else None
-    models: dict[Any, Any] = {ROOT: QuestionnaireResponse, "Bundle": Bundle}
-    if kind not in models:
+    models: dict[str, Any] = {ROOT: QuestionnaireResponse, "Bundle": Bundle}
+    if not isinstance(kind, str) or kind not in models:
         raise FhirError([Problem("resourceType", f"must be {ROOT}, or Bundle with one in it, not {kind!r}"[:200])])
     try:
         return models[kind].model_validate(content)
+    except RecursionError:
+        raise FhirError([Problem(kind, "nested too deeply: put the items into the questionnaire's groups")]) from None
     except ValidationError as error:
         problems = [
-            Problem(path_of(str(kind), one["loc"]), " ".join(one["msg"].split()))
+            Problem(path_of(kind, one["loc"]), " ".join(one["msg"].split()))
             for one in error.errors(include_url=False, include_input=False, include_context=False)
         ]
         raise FhirError(problems) from None
@@ -156,6 +158,7 @@ def _head(found: _Found, answers: Answers) -> tuple[str | None, str | None, date
         told = "give the intake's own id, the same if it is sent again: 1 to 256 characters without blanks"
         answers.problems.append(Problem(f"{path}.identifier", told))
         intake_id = None
+    answers.places[("time",)] = f"{path}.authored"
     return patient, intake_id, answers.instant(response.authored, f"{path}.authored")
 
 

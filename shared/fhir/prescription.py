@@ -106,7 +106,7 @@ def _intent(data: Any, *, is_decided: bool, has_order: bool) -> str:
 def _requester(event: Event[Any], decided: Event[ClinicianDecided] | None, people: People) -> Json:
     if decided is not None:
         return people.practitioner(decided.data.clinician_id)
-    return logical("Device", "service", event.source)
+    return logical("Device", "source", event.source)
 
 
 def _service_request(
@@ -152,7 +152,7 @@ def dose(exercise: PrescribedExercise) -> str:
     held = f" × {exercise.hold_s:g} s" if exercise.hold_s is not None else ""
     per_week = f"{exercise.days_per_week} days a week" if exercise.days_per_week is not None else ""
     parts = [
-        f"{exercise.sets} sets × {exercise.reps}{held or ' reps'}",
+        f"{exercise.sets} {'set' if exercise.sets == 1 else 'sets'} × {exercise.reps}{held or ' reps'}",
         f"{exercise.load_kg:g} kg" if exercise.load_kg is not None else exercise.load_label or "",
         f"RPE {exercise.target_rpe:g}",
         f"tempo {exercise.tempo}" if exercise.tempo else "",

@@ -56,7 +56,7 @@ def _provenance(event: Event[Any], targets: list[Json], people: People) -> Prove
 def _author(event: Event[Any], people: People) -> Json:
     if isinstance(event.data, ClinicianDecided):
         return people.practitioner(event.data.clinician_id)
-    return logical("Device", "service", event.source)
+    return logical("Device", "source", event.source)
 
 
 def _protocols(data: Any) -> list[ProtocolRef]:

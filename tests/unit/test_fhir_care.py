@@ -65,7 +65,7 @@ def test_an_urgent_red_flag_is_a_task_an_issue_and_a_message_and_no_tendinopathy
     assert task["restriction"]["period"]["end"] == raised.respond_by.isoformat().replace("+00:00", "Z")
     assert task["focus"]["reference"] == f"urn:uuid:{issue['id']}"
     assert message["about"] == [{"reference": f"urn:uuid:{task['id']}", "type": "Task"}]
-    assert issue["severity"] == {"urgent": "moderate", "emergency": "high"}[raised.severity]
+    assert issue["severity"] == "high"
     flags = {flag["red_flag_id"] for flag in raised.evidence["flags"]}
     assert {code for one in issue["evidence"] for each in one["code"] for _, code in codes(each)} == flags
     assert message["payload"][0]["contentString"] == f"Situation: {raised.sbar.situation}"
@@ -139,7 +139,8 @@ def test_every_exercise_of_a_prescription_is_there_with_its_dose() -> None:
     )
     told = {one["coding"][0]["code"]: one["text"] for one in first["orderDetail"]}
     for exercise in program.prescription:
-        assert f"{exercise.sets} sets × {exercise.reps}" in told[exercise.exercise_id]
+        sets = "1 set" if exercise.sets == 1 else f"{exercise.sets} sets"
+        assert f"{sets} × {exercise.reps}" in told[exercise.exercise_id]
         assert f"RPE {exercise.target_rpe:g}" in told[exercise.exercise_id]
         if exercise.load_kg is not None:
             assert f"{exercise.load_kg:g} kg" in told[exercise.exercise_id]

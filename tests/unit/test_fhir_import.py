@@ -46,6 +46,14 @@ def answered(link_id: str, code: str) -> Json:
     return {"linkId": link_id, "answer": [{"valueCoding": {"system": ANSWER, "code": code}}]}
 
 
+def nested(depth: int) -> list[Json]:
+    """Groups within groups."""
+    items: list[Json] = []
+    for _ in range(depth):
+        items = [{"linkId": "about", "item": items}] if items else [{"linkId": "about"}]
+    return items
+
+
 def read(content: Json) -> Any:
     return read_intake(json.dumps(content).encode())
 
@@ -109,6 +117,7 @@ def test_every_problem_is_told_at_once() -> None:
         (("sex", {"valueCoding": {"system": "urn:x", "code": "female"}}), "item[0].item[1].answer[0]", "urn:x"),
         (("side", {"valueString": "right"}), "item[0].item[2].answer[0]", "left, right, both"),
         (("NPRS", {"valueDecimal": 11}), "item[1].item[0].answer[0]", "0 to 10"),
+        (("NPRS", {"valueDecimal": "1e999"}), "item[1].item[0].answer[0]", "too large"),
         (("NPRS", {"valueQuantity": {"value": 5}}), "item[1].item[0].answer[0]", "valueDecimal"),
     ],
     ids=lambda value: value if isinstance(value, str) else value[0],
@@ -165,11 +174,25 @@ def test_what_is_nested_where_nothing_belongs_is_not_lost_silently() -> None:
         (response(questionnaire="http://other.example/q"), "QuestionnaireResponse.questionnaire"),
         (response(item=[{"text": "x"}]), "QuestionnaireResponse.item[0].linkId"),
         (response(nonsense=1), "QuestionnaireResponse.nonsense"),
+        (response(authored="1999-12-31T00:00:00Z"), "QuestionnaireResponse.authored"),
+        (response(item=nested(400)), "QuestionnaireResponse"),
         ({"resourceType": "Patient"}, "resourceType"),
+        ({"resourceType": ["QuestionnaireResponse"]}, "resourceType"),
         ({}, "resourceType"),
         ({"resourceType": "Bundle", "type": "collection"}, "Bundle.entry"),
     ],
-    ids=["draft", "another questionnaire", "no linkId", "no FHIR", "a Patient", "nothing", "empty bundle"],
+    ids=[
+        "draft",
+        "another questionnaire",
+        "no linkId",
+        "no FHIR",
+        "before 2000",
+        "deep",
+        "a Patient",
+        "a list",
+        "nothing",
+        "empty bundle",
+    ],
 )
 def test_what_is_no_such_response_is_refused_with_the_reason(content: Json, path: str) -> None:
     """The wrong file gets one clear line, and nothing is taken of it."""
