@@ -58,17 +58,13 @@ def test_more_events_change_no_id_of_what_was_there() -> None:
     assert len(early) > 100
 
 
-@pytest.mark.parametrize("journey_id", ["J02", "J06"])
-def test_what_was_trimmed_away_is_missing_and_nothing_points_to_it(journey_id: str) -> None:
+def test_what_was_trimmed_away_is_missing_and_nothing_points_to_it() -> None:
     """After the retention the first events are gone; what is left is a whole bundle with the loads in force."""
-    events = sorted(journey_events(journey_id), key=lambda one: (one.time, one.id))
-    for share in (0.1, 0.3, 0.6, 0.9):
-        document = json.loads(export(events[int(share * len(events)) :]))
-        urls = {entry["fullUrl"] for entry in document["entry"]}
-        assert {url for url, _ in references(document)} <= urls
-    kinds = {one.type for one in events}
-    for kind in sorted(kinds):
-        document = json.loads(export(one for one in events if one.type != kind))
+    events = sorted(journey_events("J06"), key=lambda one: (one.time, one.id))
+    left = [events[len(events) * share // 10 :] for share in (1, 3, 6, 9)]
+    left += [[one for one in events if one.type != kind] for kind in sorted({one.type for one in events})]
+    for some in left:
+        document = json.loads(export(some))
         assert {url for url, _ in references(document)} <= {entry["fullUrl"] for entry in document["entry"]}
     adjustments = [one for one in events if one.type == "care.load.adjusted.v1"]
     found = resources(export(adjustments), "ServiceRequest")
