@@ -122,7 +122,7 @@ async def _publish(settings: Settings, event: Event[Any], raw: str) -> tuple[str
 def _recorded(file: Path, patient: str) -> History:
     """The patient's events of a file; a journey's head is skipped."""
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = (error.strerror or error) if isinstance(error, OSError) else "it is not UTF-8 text"
         _end(f"{file} cannot be read: {reason}", 1)

@@ -37,6 +37,8 @@ class Answers:
         for number, item in enumerate(items or ()):
             place = f"{path}.item[{number}]"
             if item.linkId in GROUPS:
+                if item.answer:
+                    self._refuse(f"{place}.answer", f"{item.linkId} is a group: answer the items in it")
                 self.read(item.item, place)
             elif item.linkId in self._seen:
                 self._refuse(place, f"{item.linkId} stands at {self._seen[item.linkId]} already: answer it in one item")

@@ -12,7 +12,7 @@ from shared.event.classification import ConditionClassified
 from shared.event.envelope import Event
 from shared.event.vocabulary import vocabulary
 from shared.fhir.code import Json, concept, condition_concept, own, quantity, words
-from shared.fhir.course import Course, Derived
+from shared.fhir.course import Course, Derived, care_plan_references
 from shared.fhir.identity import People, refer, resource_id
 
 
@@ -74,8 +74,8 @@ def _response(course: Course, event: Event[LoadAdjusted], people: People) -> Der
         ),
     ]
     resource = Observation(
-        id=resource_id("Observation", event.id, "response"),
-        basedOn=[refer("CarePlan", event.data.program_id)] if event.data.program_id in course.programs else None,
+        id=resource_id("Observation", course.patient, event.id, "response"),
+        basedOn=care_plan_references(course, event.data.program_id) or None,
         status="preliminary",
         code=concept(own("assessment", "response", "Response to the program")),
         subject=people.reference,

@@ -38,7 +38,7 @@ def _care_plan(course: Course, versions: list[Event[Any]], people: People) -> De
     activities: list[Json] = [{"reference": prescribed}] if prescribed else []
     activities += _phases(program)
     resource = CarePlan(
-        id=resource_id("CarePlan", program.program_id),
+        id=resource_id("CarePlan", course.patient, program.program_id),
         identifier=[identifier("program", program.program_id)],
         status=status,
         intent="proposal" if program.status == "proposed" else "plan",
@@ -51,7 +51,7 @@ def _care_plan(course: Course, versions: list[Event[Any]], people: People) -> De
         supportingInfo=[refer("Observation", course.patient, program.intake_id, "classification")]
         if classified
         else None,
-        goal=[refer("Goal", program.program_id, goal.goal_id) for goal in program.goals] or None,
+        goal=[refer("Goal", course.patient, program.program_id, goal.goal_id) for goal in program.goals] or None,
         activity=activities or None,
         note=[{"text": text} for text in _notes(program)],
     )

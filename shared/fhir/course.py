@@ -15,6 +15,8 @@ from shared.event.intake import IntakeSubmitted
 from shared.event.patient import PatientErased
 from shared.event.program import ProgramChanged, ProgramPlanned
 from shared.event.wire import Payload
+from shared.fhir.code import Json
+from shared.fhir.identity import refer
 
 P = TypeVar("P", bound=Payload)
 
@@ -74,6 +76,11 @@ class Course:
             if versions[-1].data.intake_id == intake_id:
                 return versions[-1]
         return None
+
+
+def care_plan_references(course: Course, program_id: str | None) -> list[Json]:
+    """A reference to a program's CarePlan; none where the program is not among the events."""
+    return [refer("CarePlan", course.patient, program_id)] if program_id and program_id in course.programs else []
 
 
 def course_of(events: Iterable[Event[Any]]) -> Course | None:

@@ -15,7 +15,7 @@ from shared.event.escalation import EscalationAcknowledged, EscalationRaised, Es
 from shared.event.notification import NotificationDelivered, NotificationFailed
 from shared.event.vocabulary import Urgency, vocabulary
 from shared.fhir.code import Json, concept, own, symptom_concept, words
-from shared.fhir.course import Course, Derived
+from shared.fhir.course import Course, Derived, care_plan_references
 from shared.fhir.identity import People, identifier, logical, refer, resource_id
 
 ISSUES: tuple[EscalationReason, ...] = ("red_flag", "failed_conservative_care", "adverse_response")
@@ -74,7 +74,7 @@ class _Story:
             else None,
         }
         resource = Task(
-            id=resource_id("Task", self.key),
+            id=resource_id("Task", self.course.patient, self.key),
             identifier=[identifier("escalation", self.key)],
             status=self._status(),
             intent="proposal",
@@ -107,7 +107,7 @@ class _Story:
             else None,
         }
         resource = DetectedIssue(
-            id=resource_id("DetectedIssue", self.key),
+            id=resource_id("DetectedIssue", self.course.patient, self.key),
             identifier=[identifier("escalation", self.key)],
             status=self._issue_status(),
             code=concept(own("escalation-reason", newest.reason, words(newest.reason))),
@@ -135,13 +135,13 @@ class _Story:
             "medium": [{"text": channel} for channel in dict.fromkeys(one.data.channel for one in told)],
         }
         resource = Communication(
-            id=resource_id("Communication", event.id),
+            id=resource_id("Communication", self.course.patient, event.id),
             status="completed" if told else "not-done" if failed else "preparation",
             category=[concept(own("communication", "alert", "Alert to clinicians"))],
             priority=_PRIORITY[event.data.severity],
             subject=self.people.reference,
             topic=concept(own("escalation-reason", event.data.reason, words(event.data.reason))),
-            about=[refer("Task", self.key)],
+            about=[refer("Task", self.course.patient, self.key)],
             sender=logical("Device", "source", event.source),
             payload=[{"contentString": f"{name}: {text}"} for name, text in parts],
             **{key: value for key, value in elements.items() if value},
@@ -168,13 +168,13 @@ class _Story:
 
     def _focus(self) -> Json | None:
         if self.newest.reason in ISSUES:
-            return refer("DetectedIssue", self.key)
+            return refer("DetectedIssue", self.course.patient, self.key)
         plan = self._care_plan()
         return plan[0] if plan else None
 
     def _care_plan(self) -> list[Json] | None:
         program_id = self.newest.program_id
-        return [refer("CarePlan", program_id)] if program_id in self.course.programs else None
+        return care_plan_references(self.course, program_id) or None
 
 
 def _tells(data: NotificationDelivered | NotificationFailed, event_id: str) -> bool:

@@ -11,7 +11,7 @@ from shared.event.program import Goal, ProgramStatus
 from shared.fhir.code import Json, concept, hl7, instrument_concept, own, points, words
 from shared.fhir.condition import condition_references
 from shared.fhir.course import Course, Derived
-from shared.fhir.identity import People, identifier, refer, resource_id
+from shared.fhir.identity import People, identifier, resource_id
 
 _LIFECYCLE: dict[ProgramStatus, str] = {
     "proposed": "proposed",
@@ -31,10 +31,6 @@ def goals_of(course: Course, people: People) -> list[Derived]:
     ]
 
 
-def goal_reference(program_id: str, goal_id: str) -> Json:
-    return refer("Goal", program_id, goal_id)
-
-
 def _goal(
     course: Course, versions: list[Event[Any]], goal: Goal, reached: Event[GoalReached] | None, people: People
 ) -> Derived:
@@ -43,7 +39,7 @@ def _goal(
     measure = goal.measure
     bound = "low" if measure.direction == "increase" else "high"
     resource = GoalResource(
-        id=resource_id("Goal", program.program_id, goal.goal_id),
+        id=resource_id("Goal", course.patient, program.program_id, goal.goal_id),
         identifier=[identifier("goal", f"{program.program_id}/{goal.goal_id}")],
         lifecycleStatus="completed" if reached else _LIFECYCLE[program.status],
         achievementStatus=hl7("goal-achievement", "achieved") if reached else None,

@@ -15,14 +15,17 @@ NAMESPACE = UUID("8f8e7d0a-6a55-5b0e-9b1c-0d3c5a1f2e47")
 """The project's own; never changed, or every exported id changes with it."""
 
 
-def resource_id(kind: str, *parts: str) -> str:
-    """The id of a resource of that type; `parts` name what it stands for."""
-    return str(uuid5(NAMESPACE, derive_id(kind, *parts)))
+def resource_id(kind: str, patient: str, *parts: str) -> str:
+    """The id of a resource of that type; `parts` name what it stands for among the patient's own.
+
+    The pseudonym is always in it: two patients whose intakes a platform calls `intake-1` share no id.
+    """
+    return str(uuid5(NAMESPACE, derive_id(kind, patient, *parts)))
 
 
-def refer(kind: str, *parts: str) -> Json:
+def refer(kind: str, patient: str, *parts: str) -> Json:
     """A Reference to a resource in the same bundle."""
-    return {"reference": f"urn:uuid:{resource_id(kind, *parts)}", "type": kind}
+    return {"reference": f"urn:uuid:{resource_id(kind, patient, *parts)}", "type": kind}
 
 
 def logical(kind: str, identifier_kind: str, value: str) -> Json:

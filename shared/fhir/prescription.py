@@ -15,7 +15,7 @@ from shared.event.envelope import Event
 from shared.event.program import PrescribedExercise, Prescription, ProgramChanged, ProgramPlanned
 from shared.fhir.code import EXERCISE_THERAPY, Json, concept, condition_concept, own
 from shared.fhir.condition import condition_references
-from shared.fhir.course import Course, Derived
+from shared.fhir.course import Course, Derived, care_plan_references
 from shared.fhir.identity import People, identifier, logical, refer, resource_id
 from shared.fhir.profile import PA_SERVICE_REQUEST, PHYSICAL_ACTIVITY, missing
 
@@ -41,7 +41,7 @@ def prescriptions_of(course: Course, people: People) -> list[Derived]:
 def current_prescription(course: Course, program_id: str) -> Json | None:
     """A reference to the prescription that came last; None where there was none with an exercise."""
     numbers = [number for number, event in _numbered(course, program_id).items() if event.data.prescription]
-    return refer("ServiceRequest", program_id, str(max(numbers))) if numbers else None
+    return refer("ServiceRequest", course.patient, program_id, str(max(numbers))) if numbers else None
 
 
 def _numbered(course: Course, program_id: str) -> dict[int, Event[Any]]:
@@ -66,7 +66,7 @@ def _of_program(course: Course, program_id: str, people: People) -> list[Derived
         decision = course.decisions.get(event.causationid or "")
         decided = decision if decision is not None and decision.data.decision in _ORDERS else None
         later = [one for one_number, one in numbered.items() if one_number > number]
-        based_on = [refer("CarePlan", program_id)] if program is not None else []
+        based_on = care_plan_references(course, program_id)
         elements = {
             "status": _status(later, program.status if program is not None else None),
             "intent": _intent(event.data, is_decided=decided is not None, has_order=order is not None),
@@ -76,7 +76,7 @@ def _of_program(course: Course, program_id: str, people: People) -> list[Derived
         }
         resource = _service_request(course, event, program, number, elements, people)
         found.append(Derived(resource, (decided, event) if decided is not None else (event,)))
-        previous = refer("ServiceRequest", program_id, str(number))
+        previous = refer("ServiceRequest", course.patient, program_id, str(number))
         order = previous if decided is not None else order
     return found
 
@@ -117,7 +117,7 @@ def _service_request(
     repeat = {"frequency": max(days), "period": 1, "periodUnit": "wk"} if days else None
     program_id = event.data.program_id
     elements |= {
-        "id": resource_id("ServiceRequest", program_id, str(number)),
+        "id": resource_id("ServiceRequest", course.patient, program_id, str(number)),
         "identifier": [identifier("prescription", f"{program_id}/{number}")],
         "category": [concept(PHYSICAL_ACTIVITY)],
         "code": concept(EXERCISE_THERAPY),
@@ -133,7 +133,7 @@ def _service_request(
             "reasonCode": [condition_concept(one) for one in program.conditions],
             "reasonReference": condition_references(course, program.intake_id, program.conditions),
             "extension": [
-                {"url": PERTAINS_TO_GOAL, "valueReference": refer("Goal", program_id, goal.goal_id)}
+                {"url": PERTAINS_TO_GOAL, "valueReference": refer("Goal", course.patient, program_id, goal.goal_id)}
                 for goal in program.goals
             ],
         }

@@ -41,7 +41,7 @@ def _provenance(event: Event[Any], targets: list[Json], people: People) -> Prove
     reasons = [concept(own("rule", rule)) for rule in _rules(event.data)]
     reasons += [concept(own("evidence", row)) for row in _evidence(event.data)]
     return Provenance(
-        id=resource_id("Provenance", event.id),
+        id=resource_id("Provenance", people.patient, event.id),
         target=targets,
         occurredDateTime=event.time,
         recorded=event.time,

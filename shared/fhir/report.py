@@ -21,7 +21,7 @@ from shared.fhir.code import (
     symptom_concept,
     words,
 )
-from shared.fhir.course import Course, Derived
+from shared.fhir.course import Course, Derived, care_plan_references
 from shared.fhir.identity import People, refer, resource_id
 
 _PAIN = {
@@ -75,7 +75,7 @@ def _session(course: Course, event: Event[SessionReported], people: People) -> l
         event,
         "session",
         people,
-        basedOn=[refer("CarePlan", data.program_id)] if data.program_id in course.programs else None,
+        basedOn=care_plan_references(course, data.program_id),
         category=[hl7("observation-category", "activity")],
         code=concept(own("report", "session_completed", "Exercise session completed")),
         effectiveDateTime=data.started_at,
@@ -143,7 +143,7 @@ def _symptoms(event: Event[Any], symptoms: Iterable[str], at: datetime, people: 
 def _observation(event: Event[Any], name: str, people: People, **elements: Any) -> Derived:
     filled = {key: value for key, value in elements.items() if value not in (None, [])}
     resource = Observation(
-        id=resource_id("Observation", event.id, name),
+        id=resource_id("Observation", people.patient, event.id, name),
         status="final",
         subject=people.reference,
         performer=[people.reference],

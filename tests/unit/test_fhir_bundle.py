@@ -9,8 +9,8 @@ from fhir.resources.R4B.bundle import Bundle
 from shared.fhir.bundle import bundle
 from shared.fhir.course import SeveralPatientsError
 from shared.journey.library import shipped_journeys
-from tests.support.example import EPOCH
-from tests.support.fhir_case import event, export, journey_bundle, journey_events, references, resources
+from tests.support.example import EPOCH, intake, wire
+from tests.support.fhir_case import care_events, event, export, journey_bundle, journey_events, references, resources
 
 JOURNEYS = [journey.journey_id for journey in shipped_journeys()]
 ID = re.compile(r"^[A-Za-z0-9\-.]{1,64}$")
@@ -148,6 +148,17 @@ def test_one_bundle_is_about_one_patient() -> None:
     """Events of two people are never mixed."""
     with pytest.raises(SeveralPatientsError, match="2 patients"):
         bundle([*journey_events("J19"), *journey_events("J20")])
+
+
+def test_two_patients_share_no_id() -> None:
+    """Platforms may call every first intake `intake-1`: a store that takes both keeps both programs."""
+    ids = []
+    for patient in ("p-1", "p-2"):
+        events = care_events([wire("care.intake.submitted.v1", intake(), subject=patient, event_id=f"{patient}-e")])
+        found = resources(export(events))
+        assert "CarePlan" in {one["resourceType"] for one in found}
+        ids.append({one["id"] for one in found})
+    assert ids[0].isdisjoint(ids[1])
 
 
 def test_what_was_reported_twice_is_there_once() -> None:

@@ -165,6 +165,8 @@ def test_what_is_nested_where_nothing_belongs_is_not_lost_silently() -> None:
     assert set(problems(response(hidden))) == {"QuestionnaireResponse.item[2].answer[0].item"}
     below = answered("hop_test", "absent") | {"item": [answered("fever_or_rigors", "present")]}
     assert set(problems(response(below))) == {"QuestionnaireResponse.item[2].item"}
+    group = {"linkId": "findings", "answer": [{"valueBoolean": True}]}
+    assert set(problems(response(group))) == {"QuestionnaireResponse.item[2].answer"}
 
 
 @pytest.mark.parametrize(
