@@ -19,7 +19,7 @@ from shared.event.envelope import Event
 from shared.event.registry import PAYLOAD_BY_TYPE, adapter
 from shared.settings import SettingError, Settings, read_settings
 from shared.stream.key import DATA_FIELD, partition_of, stream_key
-from shared.stream.patient_bundle import History, read_patient
+from shared.stream.patient_bundle import STREAMS, History, read_patient
 
 if TYPE_CHECKING:
     from shared.fhir.identity import People
@@ -129,7 +129,7 @@ def _recorded(file: Path, patient: str) -> History:
     events = []
     for number, line in enumerate(lines, start=1):
         event = _event(line, f"{file}, line {number}") if line.strip() else None
-        if event is not None and event.subject == patient:
+        if event is not None and event.subject == patient and event.data.stream in STREAMS:
             events.append(event)
     return History(tuple(events), 0)
 
