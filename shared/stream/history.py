@@ -39,15 +39,22 @@ async def read_history(
     """Every entry of the given streams, stream by stream, in the order of the stream."""
     for stream in streams:
         for partition in range(partitions):
-            key = stream_key(partition, stream)
-            start = "-"
-            while True:
-                rows: Any = await client.xrange(key, min=start, count=CHUNK)
-                if not rows:
-                    break
-                for entry_id, fields in rows:
-                    yield _entry(stream, key, entry_id.decode(), fields)
-                start = f"({rows[-1][0].decode()}"
+            async for entry in read_partition(client, partition, (stream,)):
+                yield entry
+
+
+async def read_partition(client: Redis, partition: int, streams: Iterable[Stream]) -> AsyncIterator[Entry]:
+    """The same of one partition, which holds everything of its patients."""
+    for stream in streams:
+        key = stream_key(partition, stream)
+        start = "-"
+        while True:
+            rows: Any = await client.xrange(key, min=start, count=CHUNK)
+            if not rows:
+                break
+            for entry_id, fields in rows:
+                yield _entry(stream, key, entry_id.decode(), fields)
+            start = f"({rows[-1][0].decode()}"
 
 
 def subjects(entries: Iterable[Entry]) -> list[str]:
