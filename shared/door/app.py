@@ -189,7 +189,7 @@ class Door:
             raise Refused(Problem(404, "nothing_held", f"nothing is held of this patient that answers `{name}`"))
         if not await self._audit.try_note(Act(f"key:{credential.key_id}", "http", "read", name, (subject,))):
             self._metrics.audit_failures.inc()
-        return disclose(request, credential, subject, question, found)
+        return disclose(request, question, found)
 
     async def _openapi(self, request: Request) -> Response:
         return JSONResponse(self.openapi())

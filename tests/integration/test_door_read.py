@@ -74,6 +74,20 @@ async def test_a_platform_reads_what_holds_of_its_patient(redis_url: str) -> Non
         assert (held["status"], held["prescription"], held["prescription_seq"]) == ("held", [], 2)
 
 
+async def test_care_is_read_as_fhir(redis_url: str) -> None:
+    """A platform that speaks FHIR gets a Bundle of the condition, the plan and the goals, and of nobody else's."""
+    async with enrolled(redis_url) as (_, platform):
+        answer = await look(platform, "fhir")
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "application/fhir+json")
+        bundle = answer.json()
+        kinds = {entry["resource"]["resourceType"] for entry in bundle["entry"]}
+        assert (bundle["resourceType"], bundle["type"]) == ("Bundle", "collection")
+        assert kinds >= {"Condition", "CarePlan", "Goal", "ServiceRequest", "Provenance"}
+        again = await look(platform, "fhir", **{"If-None-Match": answer.headers["etag"]})
+        assert again.status_code == 304
+        assert (await look(platform, "fhir", patient="nobody")).status_code == 404
+
+
 async def test_the_audit_log_says_which_key_read_what_of_whom(redis_url: str) -> None:
     """Who looked at a patient can be told later, also by HTTP; what was not shown is no read."""
     async with enrolled(redis_url) as (client, platform):
