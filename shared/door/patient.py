@@ -151,8 +151,11 @@ class FhirBundle(BaseModel):
 
 
 def _fhir(client: Redis, partitions: int) -> Question:
+    one_at_a_time = asyncio.Semaphore(1)  # months of care are seconds of work, beside the subscribers
+
     async def answer(subject: str, query: QueryParams) -> bytes | None:
-        return await read_bundle(client, partitions, subject)
+        async with one_at_a_time:
+            return await read_bundle(client, partitions, subject)
 
     return Question(
         "fhir",

@@ -1,6 +1,7 @@
 """Two releases of a service side by side on the same streams: forward, and back again."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,13 @@ from redis.asyncio import Redis
 
 from shared.event.wire import Stream
 from shared.stream.idle import is_idle
+from shared.stream.key import stream_key
 from tests.integration.test_exactly_once import reported
 from tests.support.running import client_for, command, environment_for, publish, read, wait_ready
 
 RELEASE = "tests.support.upgrade"
 PATIENTS = 12
+ROUNDS_AHEAD = 5
 
 
 def events(first: int, last: int, patients: range = range(PATIENTS)) -> list[bytes]:
@@ -38,17 +41,18 @@ def environment(redis_url: str, folder: Path, consumer: str) -> dict[str, str]:
 
 
 async def until(condition: Any, *arguments: Any) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not await condition(*arguments):  # noqa: ASYNC110  # Redis tells nobody
             await asyncio.sleep(0.05)
 
 
 async def told_at_least(client: Redis, count: int) -> bool:
-    return len(await read(client, Stream.ADJUSTMENTS)) >= count
+    return int(await client.xlen(stream_key(0, Stream.ADJUSTMENTS))) >= count
 
 
 async def told_by(client: Redis, release: int) -> bool:
-    return any(event["data"]["week"] == release for event in await read(client, Stream.ADJUSTMENTS))
+    newest: Any = await client.xrevrange(stream_key(0, Stream.ADJUSTMENTS), count=5 * PATIENTS)
+    return any(json.loads(fields[b"__data__"])["data"]["week"] == release for _, fields in newest)
 
 
 async def left_in(log: Path) -> bool:
@@ -57,13 +61,16 @@ async def left_in(log: Path) -> bool:
 
 
 async def load(client: Redis, over: asyncio.Event) -> int:
-    """Sessions of all patients, until it is over and thrice after that. Returns how many each patient has."""
+    """Sessions of all patients, until it is over and thrice after that. Returns how many each patient has.
+
+    As fast as they are counted: a few rounds ahead, so that a slow machine is as busy as a fast one, and no more.
+    """
     number = rest = 0
     while rest < 3:
         rest += over.is_set()
         await publish(client, Stream.SESSIONS, *events(number, number + 1))
-        await asyncio.sleep(0.02)
         number += 1
+        await until(told_at_least, client, (number - ROUNDS_AHEAD) * PATIENTS)
     return number
 
 
