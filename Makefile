@@ -56,8 +56,8 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 
 lock: $(READY) ## write both lock files anew from pyproject.toml
 	@$(BIN)/uv --version 2>/dev/null || $(BIN)/pip install --quiet uv
-	$(LOCK) --output-file requirements.lock --extra plots --extra tracing
-	$(LOCK) --output-file requirements-dev.lock --group dev --extra plots --extra apprise --extra tracing
+	$(LOCK) --output-file requirements.lock --extra plots --extra tracing --extra fhir
+	$(LOCK) --output-file requirements-dev.lock --group dev --extra plots --extra apprise --extra tracing --extra fhir
 	$(subst pyproject.toml,bench/peers.in,$(LOCK)) --output-file bench/peers.lock
 	$(BIN)/uv pip compile - --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate $(ARGS) --output-file deploy/requirements-build.lock < deploy/requirements-build.in

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from redis.asyncio import Redis
 
-from bench import cost, gate, growth, hop, latency, overload, table
+from bench import cost, gate, growth, hop, latency, overload, table, trip
 from shared.cli.terminal import console
 from shared.embedded import open_embedded
 from shared.log import configure_log
@@ -176,7 +176,7 @@ async def _counters(url: str, client: Redis, tell: Callable[[str], None]) -> dic
     tell("cost of each service")
     costs = cost.measure(hop.CARED_FOR)
     counters = {
-        "redis_round_trips_per_session": figures.median("round_trips"),
+        "redis_round_trips_per_session": await trip.round_trips_per_session(url, client),
         "redis_commands_per_session": figures.median("commands"),
         "kib_to_redis_per_session": figures.median("kib_in"),
         "kib_from_redis_per_session": figures.median("kib_out"),

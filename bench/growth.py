@@ -34,7 +34,7 @@ class Size:
     cpu_us: float
     """Of all workers, per session."""
     redis_cpu_us: float
-    round_trips: float
+    socket_reads: float
     redis_bytes_per_patient: float
     worker_mib: float
 
@@ -93,7 +93,7 @@ async def at_size(
         events_per_s=count / seconds,
         cpu_us=used / count * 1e6,
         redis_cpu_us=redis.cpu_s / count * 1e6,
-        round_trips=(redis.round_trips - polls) / count,
+        socket_reads=(redis.socket_reads - polls) / count,
         redis_bytes_per_patient=(full - empty) / patients,
         worker_mib=resident,
     )
@@ -134,7 +134,7 @@ async def at_rest(url: str, client: Redis, python: tuple[str, ...], seconds: flo
         used, before = cpu_s(pid), await redis_use(client)
         await asyncio.sleep(seconds)
         used, redis = cpu_s(pid) - used, (await redis_use(client)).since(before)
-        return Rest(start_s, used / seconds * 100, (redis.sent_commands - 1) / seconds, rss_mib(pid))
+        return Rest(start_s, used / seconds * 100, (redis.commands - 1) / seconds, rss_mib(pid))
 
 
 async def _ready(port: int) -> None:

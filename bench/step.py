@@ -44,7 +44,7 @@ class Step:
         self._source = Source(0, 1, Stream.SESSIONS, stream_key(0, Stream.SESSIONS), MAX_AHEAD)
         service = Service("progression", "", (), (), State, partial(decide, LATE_WINDOW))
         self._fold = Fold(service, shipped_protocols(), max_deliveries=1)
-        self._read = reader(State)
+        self._read = reader(service)
 
     def decode(self, entry_id: str, raw: bytes) -> Arrival:
         """Parses and validates. Raises ValueError for what is no session."""

@@ -34,7 +34,7 @@ def hops(figures: Mapping[str, Figures], ceiling_us: float, sessions: int, round
             f"{one.median('cpu_us'):,.0f}",
             f"{one.median('cpu_us') / ours.median('cpu_us'):.2f}",
             f"{one.median('redis_cpu_us'):,.0f}",
-            f"{one.median('round_trips'):.3f}",
+            f"{one.median('socket_reads'):.3f}",
             f"{one.median('commands'):.1f}",
             f"{one.median('kib_in'):.1f}",
             f"{one.median('kib_out'):.1f}",
@@ -52,7 +52,7 @@ def hops(figures: Mapping[str, Figures], ceiling_us: float, sessions: int, round
             "CPU µs/event",
             "factor",
             "Redis CPU µs",
-            "round trips",
+            "socket reads",
             "commands",
             "KiB in",
             "KiB out",
@@ -77,14 +77,14 @@ def growth(sizes: Iterable[Size]) -> None:
     """Cost by size."""
     _print(
         "Growth: sessions of patients drawn at random",
-        ("what", "events/s", "CPU µs/event", "Redis CPU µs", "round trips", "KiB/patient in Redis", "MiB of workers"),
+        ("what", "events/s", "CPU µs/event", "Redis CPU µs", "socket reads", "KiB/patient in Redis", "MiB of workers"),
         [
             (
                 one.what,
                 f"{one.events_per_s:,.0f}",
                 f"{one.cpu_us:,.0f}",
                 f"{one.redis_cpu_us:,.0f}",
-                f"{one.round_trips:.3f}",
+                f"{one.socket_reads:.3f}",
                 f"{one.redis_bytes_per_patient / 1024:.1f}",
                 f"{one.worker_mib:,.0f}",
             )

@@ -23,6 +23,7 @@ FIELDS: dict[str, str] = {
     "causation_id": "the id of the event that caused this one, where there was one",
     "delivery_count": "how many times the entry was delivered, 1 the first time, 0 where read before its turn",
     "outcome": "`handled`, `ignored`, `waiting`, `rejected`, `duplicate`, `erased`, `dead_lettered`, "
+    "`left` (to a newer release, which alone knows the patient's state), "
     "or `failed` (it stays pending and is tried again)",
     "rule": "the rule that fired, or the code of the dead letter",
     "failure": "the type and place of the exception, where the outcome is `failed` or `dead_lettered` for it",

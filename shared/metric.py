@@ -128,6 +128,7 @@ class Metrics:
         self.audit_passed = self._gauge(
             "care_audit_passed", "1 if the last audit proved that all is well, else 0", "service"
         )
+        self.audit_failures = self._counter("care_audit_failures", "Acts that the audit log did not take down")
         self.heartbeat = self._gauge(
             "care_heartbeat_timestamp_seconds",
             "When the outward heartbeat was last taken over, by Redis's clock, in seconds since 1970",
@@ -194,26 +195,25 @@ class Metrics:
             "care_redis_append_only", "1 if append-only persistence is on and its last write succeeded, else 0"
         )
 
-        self.http_requests = Counter(
-            "care_http_requests", "Requests to the HTTP door", ["method", "route", "status"], registry=self.registry
+        # What platforms ask and are told.
+        self.http_requests = self._counter(
+            "care_http_requests", "Requests to the HTTP door", "method", "route", "status"
         )
-        self.webhook_deliveries = Counter(
+        self.webhook_deliveries = self._counter(
             "care_webhook_deliveries",
             "Posts of events to subscribed endpoints, by what became of them",
-            ["subscription", "outcome"],
-            registry=self.registry,
+            "subscription",
+            "outcome",
         )
-        self.webhook_lag = Gauge(
+        self.webhook_lag = self._gauge(
             "care_webhook_lag_seconds",
-            "Age of the oldest event that waits for an endpoint, as far as this process works for it",
-            ["subscription"],
-            registry=self.registry,
+            "Age of the oldest event that waits for an endpoint, as far as this process works for it, in seconds",
+            "subscription",
         )
-        self.webhook_up = Gauge(
+        self.webhook_up = self._gauge(
             "care_webhook_active",
             "0 while an endpoint is paused because it fails, or has ended, else 1",
-            ["subscription"],
-            registry=self.registry,
+            "subscription",
         )
 
     def text(self) -> bytes:

@@ -1,7 +1,7 @@
 """The face that every service shows to the runtime."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from shared.stream.desk import Desk
 
 S = TypeVar("S")
+
+Upcast = Callable[[dict[str, Any]], dict[str, Any]]
+"""One version of a state, as a JSON object, to the next version. Pure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +49,11 @@ class Service(Generic[S]):
     """Runs beside the subscribers until the process stops."""
     views: tuple[View[S], ...] = ()
     """What it shows of a patient over HTTP, from its state."""
+    state_version: int = 1
+    """Rises when older code would misread the state that this code writes (docs/upgrades.md)."""
+    upcasts: Mapping[int, Upcast] = field(default_factory=dict)
+    """From each older version to the one after it."""
+
+    def __post_init__(self) -> None:
+        if set(self.upcasts) != set(range(1, self.state_version)):
+            raise ValueError(f"{self.name}: one upcast is needed for each version before {self.state_version}")

@@ -71,6 +71,9 @@ class Settings(BaseSettings):
         30.0, gt=0, le=366, description="Days for which a repeated id is known as a duplicate"
     )
     retention_days: float = Field(30.0, gt=0, le=3660, description="Days that handled entries stay in their streams")
+    audit_days: float = Field(
+        1096.0, gt=0, le=36600, description="Days that the audit log keeps who read or decided what"
+    )
     batch_size: int = Field(200, ge=1, le=2000, description="Entries read and committed in one go")
     claim_idle_s: float = Field(
         30.0, gt=0, le=86400, description="Seconds after which an entry left pending is taken over and tried again"

@@ -10,11 +10,12 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from shared.cli.actor import act, note
 from shared.cli.connection import connect
 from shared.cli.terminal import console
 from shared.event.wire import Stream
 from shared.settings import Settings, read_settings
-from shared.stream.history import Entry, read_history
+from shared.stream.history import Entry, read_history, subjects
 
 app = typer.Typer(help="What was rejected, why, and another try.", no_args_is_help=True)
 
@@ -30,21 +31,21 @@ def list_(
     wanted = {("service",): service, ("error", "code"): code}
     letters = [
         letter
-        for letter in asyncio.run(_read(read_settings(Settings)))
+        for letter in asyncio.run(_read(read_settings(Settings), with_originals=as_json))
         if all(value is None or letter.get("data", *path) == value for path, value in wanted.items())
     ]
     if as_json:
         for letter in letters:
             typer.echo(json.dumps(letter.event))
     elif letters:
-        _show(letters)
+        _print(letters)
     else:
         typer.echo("no dead letters")
     if letters and check:
         raise typer.Exit(1)
 
 
-def _show(letters: list[Entry]) -> None:
+def _print(letters: list[Entry]) -> None:
     table = Table(box=None, pad_edge=False)
     for column in ("id", "written", "rejected by", "stream", "error", "path", "reason"):
         table.add_column(column, overflow="fold")
@@ -65,7 +66,7 @@ def _show(letters: list[Entry]) -> None:
 @app.command()
 def show(id: Annotated[str, typer.Argument(help="The id of a dead letter, or a unique beginning.")]) -> None:  # noqa: A002  # the name on the command line
     """Show one dead letter with its original, which may hold what a patient wrote."""
-    (letter,) = _choose(asyncio.run(_read(read_settings(Settings))), [id])
+    letter = asyncio.run(_show(read_settings(Settings), id))
     typer.echo(json.dumps(letter.event, indent=2))
     typer.echo("\noriginal:")
     typer.echo(_original(letter).decode(errors="replace"))
@@ -82,9 +83,20 @@ def replay(
     typer.echo(f"{asyncio.run(_replay(read_settings(Settings), ids))} replayed")
 
 
-async def _read(settings: Settings) -> list[Entry]:
+async def _read(settings: Settings, *, with_originals: bool) -> list[Entry]:
     async with connect(settings) as (client, partitions):
-        return [entry async for entry in read_history(client, partitions, (Stream.DEAD_LETTERS,))]
+        letters = [entry async for entry in read_history(client, partitions, (Stream.DEAD_LETTERS,))]
+        if letters and with_originals:
+            await note(client, partitions, settings, act("read", "dead_letter", *subjects(letters)))
+        return letters
+
+
+async def _show(settings: Settings, wanted: str) -> Entry:
+    async with connect(settings) as (client, partitions):
+        letters = [entry async for entry in read_history(client, partitions, (Stream.DEAD_LETTERS,))]
+        (letter,) = _choose(letters, [wanted])
+        await note(client, partitions, settings, act("read", "dead_letter", *subjects([letter])))
+        return letter
 
 
 async def _replay(settings: Settings, ids: list[str] | None) -> int:

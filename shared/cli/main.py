@@ -25,6 +25,8 @@ COMMANDS = {
     "replay": "replay",
     "dead-letters": "dead_letter",
     "trace": "trace",
+    "audit": "audit",
+    "privacy": "privacy",
     "status": "status",
     "keys": "key",
     "protocols": "protocol",

@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from shared.cli.actor import act, note
 from shared.cli.connection import connect
 from shared.cli.summary import summarise
 from shared.cli.terminal import console
 from shared.settings import Settings, read_settings
-from shared.stream.history import Entry, read_history
+from shared.stream.history import Entry, read_history, subjects
 from shared.trace import trace_id_of
 
 
@@ -39,6 +40,8 @@ async def _find(settings: Settings, wanted: str) -> list[Entry]:
             async for entry in read_history(client, partitions)
             if wanted in (entry.get("subject"), entry.get("correlationid"), entry.get("id"))
         ]
+        if found:
+            await note(client, partitions, settings, act("read", "trace", *subjects(found)))
     return sorted(found, key=lambda entry: (_instant(entry), _order(entry.entry_id)))
 
 

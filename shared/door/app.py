@@ -39,6 +39,7 @@ from shared.metric import Metrics
 from shared.protocol.library import Protocols
 from shared.service import Service
 from shared.settings import Settings
+from shared.stream.audit import Act, Audit
 from shared.stream.clock import Clock
 from shared.stream.connection import PASSING
 from shared.stream.desk import Desk
@@ -101,6 +102,7 @@ class Door:
         self._clock = clock
         self._metrics = metrics
         self._keyring = Keyring(client)
+        self._audit = Audit(client, settings.partitions, settings.audit_days)
         desks = [(service, Desk(client, clock, settings, service)) for service in services]
         self._questions = questions_of(client, desks, protocols)
         self._document: dict[str, Any] | None = None
@@ -185,7 +187,9 @@ class Door:
             found = await question.answer(subject, request.query_params)
         if found is None:
             raise Refused(Problem(404, "nothing_held", f"nothing is held of this patient that answers `{name}`"))
-        return disclose(request, credential, subject, question, found)
+        if not await self._audit.try_note(Act(f"key:{credential.key_id}", "http", "read", name, (subject,))):
+            self._metrics.audit_failures.inc()
+        return disclose(request, question, found)
 
     async def _openapi(self, request: Request) -> Response:
         return JSONResponse(self.openapi())

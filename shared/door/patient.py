@@ -8,15 +8,15 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from redis.asyncio import Redis
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.door.credential import Credential
 from shared.door.problem import Problem, Refused, unavailable
 from shared.door.timeline import LONGEST_PAGE, PAGE, CursorError, Timeline, TimelinePage, TooManyError
 from shared.protocol.library import Protocols
@@ -24,6 +24,7 @@ from shared.service import Service
 from shared.stream.desk import Desk
 from shared.stream.discovery import ORDER
 from shared.stream.key import partition_of
+from shared.stream.patient_bundle import read_bundle
 from shared.view import Inquiry, View
 
 HELD_BY = {
@@ -52,8 +53,11 @@ class Question:
     name: str
     summary: str
     model: type[BaseModel]
-    answer: Callable[[str, QueryParams], Awaitable[BaseModel | None]]
-    """For a patient and a query; None where nothing is held. Raises Refused for a query that cannot be used."""
+    answer: Callable[[str, QueryParams], Awaitable[BaseModel | bytes | None]]
+    """For a patient and a query, as a model or as the bytes of one; None where nothing is held.
+
+    Raises Refused for a query that cannot be used.
+    """
     parameters: tuple[Parameter, ...] = ()
     media_type: str = "application/json"
 
@@ -64,7 +68,10 @@ def questions_of(
     """What a process with these services answers, by name."""
     found = [_of_state(view, desk, protocols) for service, desk in services for view in service.views]
     if services:
-        found.append(_timeline(client, services[0][1]))
+        desk = services[0][1]
+        found.append(_timeline(client, desk))
+        if find_spec("fhir") is not None:
+            found.append(_fhir(client, desk.settings.partitions))
     return {question.name: question for question in found}
 
 
@@ -81,9 +88,9 @@ def held_elsewhere(name: str, first_port: int) -> Problem | None:
     return Problem(421, "served_elsewhere", detail, extra={"service": service})
 
 
-def disclose(request: Request, credential: Credential, subject: str, question: Question, found: BaseModel) -> Response:
+def disclose(request: Request, question: Question, found: BaseModel | bytes) -> Response:
     """Hands over what was found. Every successful read of a patient passes here, and nothing else does."""
-    body = found.model_dump_json(by_alias=True).encode()
+    body = found if isinstance(found, bytes) else found.model_dump_json(by_alias=True).encode()
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     if _is_known(request.headers.get("if-none-match", ""), etag):
@@ -131,6 +138,31 @@ def _timeline(client: Redis, desk: Desk[Any]) -> Question:
                 {"type": "integer", "minimum": 1, "maximum": LONGEST_PAGE, "default": PAGE},
             ),
         ),
+    )
+
+
+class FhirBundle(BaseModel):
+    """A FHIR R4 Bundle of type collection; FHIR's own schemas say what it holds."""
+
+    model_config = ConfigDict(extra="allow")
+
+    resourceType: Literal["Bundle"]  # noqa: N815  # FHIR's spelling
+    type: Literal["collection"]
+
+
+def _fhir(client: Redis, partitions: int) -> Question:
+    one_at_a_time = asyncio.Semaphore(1)  # months of care are seconds of work, beside the subscribers
+
+    async def answer(subject: str, query: QueryParams) -> bytes | None:
+        async with one_at_a_time:
+            return await read_bundle(client, partitions, subject)
+
+    return Question(
+        "fhir",
+        "The patient's care as a FHIR R4 Bundle, as far as the streams keep its events.",
+        FhirBundle,
+        answer,
+        media_type="application/fhir+json",
     )
 
 

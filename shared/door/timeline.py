@@ -17,8 +17,8 @@ from redis.asyncio import Redis
 
 from shared.event.patient import PatientErased
 from shared.event.registry import adapter
+from shared.event.upcast import unwrap
 from shared.event.wire import Identifier, Stream, Wire
-from shared.stream.decode import unwrap
 from shared.stream.key import DATA_FIELD, stream_key
 
 CHUNK = 100

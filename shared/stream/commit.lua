@@ -5,6 +5,7 @@
 --   group, source (stream key), dead (dead letters key), timers, due, urgent (keys), window_ms, now_ms
 --   patients: { state, tombstone, seen, numbers, version, record ('' = leave), expires, buried, erased,
 --               marks, unmarks, events {stream, prefix, suffix, program, mode}, set {member, due_ms}, cancelled,
+--               alias, name (0 unless erased), subject,
 --               ledger, entries, listed {list, member, ms}, unlisted {list, member}, register, facts {name, value},
 --               acks, letters {entry_id, letter} }
 --   strays:   { entry_id, letter ('' = none) }: entries of no patient
@@ -46,7 +47,15 @@ local function commit(patient)
   local version = current and string.match(current, '^%d+') or '0'
   if version ~= patient.version then return false end
 
-  if patient.erased then redis.call('DEL', seen, numbers, KEYS[patient.ledger]) end
+  if patient.erased then
+    redis.call('DEL', seen, numbers, KEYS[patient.ledger])
+    -- What the audit log holds of the patient is nobody's from now on.
+    local alias = redis.call('HGET', KEYS[patient.alias], patient.subject)
+    if alias then
+      redis.call('HDEL', KEYS[patient.alias], patient.subject)
+      redis.call('HDEL', KEYS[patient.name], alias)
+    end
+  end
   if patient.record ~= '' then
     local record = string.format('%d', tonumber(version) + 1) .. ':' .. patient.record
     if patient.buried then

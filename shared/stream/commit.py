@@ -12,6 +12,8 @@ from shared.event.wire import Stream
 from shared.stream.fold import Change
 from shared.stream.key import (
     Lane,
+    alias_key,
+    alias_name_key,
     lane_key,
     ledger_key,
     list_key,
@@ -87,6 +89,9 @@ class Commit:
             "expires": record.is_empty(),
             "buried": record.is_empty() and record.erased_at is not None,
             "erased": change.erased,
+            "alias": keys(alias_key(self.partition)) if change.erased else 0,
+            "name": keys(alias_name_key(self.partition)) if change.erased else 0,
+            "subject": subject if change.erased else "",
             "marks": change.marks,
             "unmarks": change.unmarks,
             "events": [

@@ -73,8 +73,13 @@ def connect(url: str, *, max_connections: int = 64, wait_s: float | None = None)
             client = Redis.from_pool(BlockingConnectionPool.from_url(url, timeout=wait_s, **options))
         pool: Any = client.connection_pool
         pool.make_connection()  # connects nothing, but knows the options
-    except (TypeError, ValueError) as error:
+    except TypeError as error:  # names the option that the client does not know
         raise UnsuitableError(f"CARE_REDIS_URL cannot be used: {error}") from None
+    except ValueError:  # its words may repeat a part of the password
+        raise UnsuitableError(
+            "CARE_REDIS_URL cannot be used: its port or an option is wrong; a special character in a password must be "
+            "%-encoded"
+        ) from None
     return client
 
 

@@ -16,13 +16,12 @@ from pydantic import TypeAdapter, ValidationError
 from shared.decision import Arrival, FlagsSalvaged, Origin
 from shared.event.registry import PAYLOAD_BY_TYPE, adapter
 from shared.event.rejection import ErrorCode
+from shared.event.upcast import UPCASTS, unwrap, upcast
 from shared.event.wire import Identifier, PatientId, Stream
 from shared.stream.key import DATA_FIELD, partition_of
 from shared.stream.salvage import salvage
 
 MAX_BYTES = 256 * 1024
-_ENVELOPE = b"\x89BIN\r\n\x1a\n"
-"""How FastStream's own publisher begins an entry."""
 _REPORTED_AT = ("started_at", "reported_at")
 _OWN_CODES: dict[str, ErrorCode] = {
     "unknown_id": "unknown_id",
@@ -76,13 +75,6 @@ class _RejectedError(Exception):
         self.code, self.path, self.message = code, path, message
 
 
-def unwrap(raw: bytes) -> bytes:
-    """The JSON of an entry: the bytes as they are, or the body of FastStream's binary envelope."""
-    if raw.startswith(_ENVELOPE) and len(raw) >= 18:
-        return raw[int.from_bytes(raw[14:18], "big") :]
-    return raw
-
-
 def payload_bytes(fields: Mapping[bytes, bytes]) -> bytes | None:
     """The JSON of an entry, out of whatever envelope it came in; None where there is none."""
     raw = fields.get(DATA_FIELD)
@@ -108,6 +100,9 @@ def _event(body: bytes, source: Source, now: datetime) -> Any:
     if len(body) > MAX_BYTES:
         raise _RejectedError("too_large", "$", f"larger than {MAX_BYTES} bytes")
     event_type = _type_of(body)
+    if event_type in UPCASTS:
+        body = _upcast(body)
+        event_type = _type_of(body)
     payload = PAYLOAD_BY_TYPE.get(event_type)
     if payload is None:
         raise _RejectedError("unknown_type", "$.type", "no event type of this contract")
@@ -139,6 +134,13 @@ def _type_of(body: bytes) -> str:
     if not isinstance(kind, str):
         raise _RejectedError("invalid_envelope", "$.type", "a string is required")
     return kind
+
+
+def _upcast(body: bytes) -> bytes:
+    try:
+        return json.dumps(upcast(json.loads(body))).encode()
+    except Exception as error:  # it met what no valid event of the older type holds
+        raise _RejectedError("invalid_data", "$.data", f"not of this older type: {type(error).__name__}") from None
 
 
 def _rejected(error: ValidationError) -> _RejectedError:

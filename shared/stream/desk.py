@@ -2,7 +2,7 @@
 
 They read records, lists, ledgers and the state of the consumer groups. Of patients they write nothing but events of
 the contract to their streams: whatever shall change does so in the step that reads the event. Beside that they may
-say that something done for many is begun or done, and take an entry off the register.
+say that something done for many is begun or done, take an entry off the register, and write to the audit log.
 """
 
 import json
@@ -18,6 +18,7 @@ from shared.event.registry import adapter
 from shared.metric import Metrics
 from shared.service import Service
 from shared.settings import Settings
+from shared.stream.audit import Act, Audit
 from shared.stream.clock import Clock
 from shared.stream.key import (
     Lane,
@@ -79,7 +80,7 @@ class Desk(Generic[S]):
         self._client = client
         self._clock = clock
         self._service = service
-        self._read = reader(service.state_type)
+        self._read = reader(service)
 
     async def now(self) -> datetime:
         """The instant that decisions are made at."""
@@ -233,6 +234,12 @@ class Desk(Generic[S]):
     async def absent_s(self, services: Iterable[str]) -> dict[str, float]:
         """For how long no replica of each service has said that it reads; infinite where none ever did."""
         return await absent_s(self._client, services)
+
+    async def note(self, act: Act) -> None:
+        """Writes to the audit log; where that fails, it is logged and counted, and nobody is kept from anything."""
+        audit = Audit(self._client, self.settings.partitions, self.settings.audit_days)
+        if not await audit.try_note(act) and self.metrics is not None:
+            self.metrics.audit_failures.inc()
 
     def _partition(self, subject: str) -> int:
         return partition_of(subject, self.settings.partitions)

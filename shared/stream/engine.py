@@ -18,6 +18,7 @@ from shared.metric import Metrics
 from shared.protocol.library import Protocols
 from shared.service import Service
 from shared.settings import Settings
+from shared.stream.audit import Audit
 from shared.stream.clock import make_clock
 from shared.stream.connection import PASSING, agree_on_partitions, await_server
 from shared.stream.desk import Desk
@@ -40,6 +41,8 @@ BOOT_S = 3.0
 TRIM_PERIOD_S = 300.0
 LOOK_AHEAD_PERIOD_S = 0.5
 RETIRE_PERIOD_S = 3600.0
+KEEPER_OF_AUDIT = "notifier"
+"""The service that trims the audit log: nobody else need be able to."""
 MARK_MARGIN = timedelta(hours=1)
 """A mark must outlive the reading anew of its entry."""
 GC_THRESHOLD = 20_000
@@ -287,6 +290,8 @@ class Engine:
         while True:
             try:
                 gone = await trim(self.client, self.settings.partitions, retention, names)
+                if KEEPER_OF_AUDIT in names:
+                    gone += await Audit(self.client, self.settings.partitions, self.settings.audit_days).trim()
             except NoPermissionError as error:
                 # Streams grow, and nothing is lost: no reason to end a service that warns of emergencies.
                 logger().error("not trimmed", reason=str(error)[:200])

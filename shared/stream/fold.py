@@ -14,12 +14,13 @@ from shared.decision import Arrival, Decision, FlagsSalvaged, Incoming, Origin, 
 from shared.event.envelope import derive_id
 from shared.event.patient import PatientErased
 from shared.event.registry import PAYLOAD_BY_TYPE
+from shared.event.upcast import unwrap, upcast
 from shared.event.wire import Payload, Stream
 from shared.protocol.library import Protocols
 from shared.service import Service
-from shared.stream.decode import Undecodable, unwrap
+from shared.stream.decode import Undecodable
 from shared.stream.envelope import Cause, Outgoing, Refusal, letter, seal
-from shared.stream.record import Record, Stored, Timer, from_ms, to_ms
+from shared.stream.record import NewerStateError, Record, Stored, Timer, from_ms, to_ms
 from shared.stream.salvage import salvage
 
 
@@ -90,6 +91,10 @@ class Change:
     register: dict[str, str] = field(default_factory=dict)
     effects: list[tuple[Entry, TimerFired]] = field(default_factory=list)
     """To be performed once this change is committed; their entries are not acknowledged yet."""
+    left: list[Entry] = field(default_factory=list)
+    """To a newer release, which alone knows this patient's state; not acknowledged."""
+    left_to: int = 0
+    """The version of that state."""
     acks: list[str] = field(default_factory=list)
     letters: list[tuple[str, bytes]] = field(default_factory=list)
     """Published by whoever acknowledges the entry."""
@@ -128,10 +133,10 @@ def _marks(event_id: str, identity: str | None, dump: Any) -> tuple[str, ...]:
 def _marks_of_original(origin: Origin) -> list[str]:
     """The marks of a rejected event are taken back, so that it can be replayed after a fix."""
     try:
-        content = json.loads(unwrap(origin.raw))
+        content = upcast(json.loads(unwrap(origin.raw)))
         payload = PAYLOAD_BY_TYPE[content["type"]]
         return list(_marks(content["id"], payload.identity, lambda include: content["data"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, LookupError, TypeError, AttributeError):
         return []
 
 
@@ -154,6 +159,11 @@ class Fold:
             if _buried(entry.origin) in known:
                 change.acks.append(entry.entry_id)
                 change.handled.append(Handled(entry, "duplicate"))
+                continue
+            if isinstance(change.unreadable, NewerStateError) and not _is_erasure(entry.content):
+                change.left.append(entry)
+                change.left_to = change.unreadable.found
+                change.handled.append(Handled(entry, "left", "newer_state"))
                 continue
             if isinstance(entry.content, Undecodable):
                 self._reject(change, known, entry, entry.content, now)
@@ -198,14 +208,14 @@ class Fold:
             return "duplicate", ""
         incoming: Incoming
         fired: TimerFired | None = None
-        if isinstance(content, Arrival) and isinstance(content.event.data, PatientErased):
+        if isinstance(content, Arrival) and _is_erasure(content):
             return self._erase(change, known, content.time), ""
         if problem := change.unreadable or entry.failure:
             raise problem
         if isinstance(content, DueTimer):
             fired = self.wanted(Stored(change.version, change.record), entry)
-            if entry.performed is None and fired is None:
-                return "ignored", ""
+            if fired is None and (entry.performed is None or change.record.state is None):
+                return "ignored", ""  # also what came of a message to somebody who was erased meanwhile
             incoming = entry.performed or fired  # type: ignore[assignment]  # one of them is there
         else:
             erased_at = change.record.erased_at
@@ -247,6 +257,7 @@ class Fold:
             state=decision.state,
             timers=_timers(change.record.timers, decision.timers, cause),
             erased_at=change.record.erased_at,
+            state_version=service.state_version,
             lists={name: _in_ms(items) for name, items in sorted(decision.lists.items()) if items},
         )
         change.events.extend(events)
@@ -308,6 +319,9 @@ class Fold:
         """Dead-letters what is no event, and lets its red flags act in the same commit."""
         rule: str = content.code
         mark = marks_of(content, self.service.name)
+        if content.salvage is not None and change.unreadable:
+            self._fail(change, entry, change.unreadable, now)  # a decision would replace the state by a new one
+            return
         erased = content.salvage is not None and _is_erased(change, content.salvage)
         if content.salvage is not None and not known.intersection(mark) and not erased:
             try:
@@ -344,6 +358,11 @@ def bury(service: str, entry: Entry, content: Undecodable, now: datetime) -> byt
     if content.event_id is not None:
         cause = Cause(content.event_id, content.correlation_id or content.event_id)
     return letter(service, content.subject, cause, refusal, now)
+
+
+def _is_erasure(content: Content) -> bool:
+    """It needs no state, so any release handles it."""
+    return isinstance(content, Arrival) and isinstance(content.event.data, PatientErased)
 
 
 def _is_erased(change: Change, salvaged: FlagsSalvaged) -> bool:

@@ -7,8 +7,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from shared.event.upcast import unwrap
 from shared.event.wire import Stream
-from shared.stream.decode import unwrap
 from shared.stream.key import DATA_FIELD, stream_key
 
 CHUNK = 500
@@ -39,15 +39,28 @@ async def read_history(
     """Every entry of the given streams, stream by stream, in the order of the stream."""
     for stream in streams:
         for partition in range(partitions):
-            key = stream_key(partition, stream)
-            start = "-"
-            while True:
-                rows: Any = await client.xrange(key, min=start, count=CHUNK)
-                if not rows:
-                    break
-                for entry_id, fields in rows:
-                    yield _entry(stream, key, entry_id.decode(), fields)
-                start = f"({rows[-1][0].decode()}"
+            async for entry in read_partition(client, partition, (stream,)):
+                yield entry
+
+
+async def read_partition(client: Redis, partition: int, streams: Iterable[Stream]) -> AsyncIterator[Entry]:
+    """The same of one partition, which holds everything of its patients."""
+    for stream in streams:
+        key = stream_key(partition, stream)
+        start = "-"
+        while True:
+            rows: Any = await client.xrange(key, min=start, count=CHUNK)
+            if not rows:
+                break
+            for entry_id, fields in rows:
+                yield _entry(stream, key, entry_id.decode(), fields)
+            start = f"({rows[-1][0].decode()}"
+
+
+def subjects(entries: Iterable[Entry]) -> list[str]:
+    """The patients that entries name, as far as that can be told: `unknown` is none."""
+    named = {entry.get("subject") for entry in entries}
+    return sorted(name for name in named if isinstance(name, str) and name != "unknown")
 
 
 def _entry(stream: Stream, key: str, entry_id: str, fields: dict[bytes, bytes]) -> Entry:

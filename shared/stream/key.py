@@ -18,6 +18,11 @@ PARTITIONS = "care:partitions"
 """How many partitions this Redis holds; written once."""
 HTTP_KEYS = "care:{0}:http:keys"
 """Hash of key id -> an API key of the HTTP door, its secret hashed."""
+AUDIT = "care:{0}:audit"
+"""Stream of who read or decided what."""
+AUDIT_HEAD = "care:{0}:audit:head"
+"""Number and hash of its newest entry."""
+
 
 DATA_FIELD = b"__data__"
 """The one field of an entry."""
@@ -127,6 +132,16 @@ def present_key(service: str) -> str:
 def joint_key(service: str, name: str) -> str:
     """Whether something that one does for many patients is begun or done."""
     return f"care:{{0}}:{service}:joint:{name}"
+
+
+def alias_key(partition: int) -> str:
+    """Hash of patient -> the alias by which the audit log knows them."""
+    return f"care:{{{partition}}}:audit:alias"
+
+
+def alias_name_key(partition: int) -> str:
+    """Hash of alias -> patient."""
+    return f"care:{{{partition}}}:audit:name"
 
 
 def prescriptions_key(partition: int, patient: str) -> str:

@@ -18,6 +18,7 @@ from shared.event.wire import Stream
 from shared.log import logger
 from shared.metric import Metrics
 from shared.protocol.library import Protocols
+from shared.pseudonym import may_identify
 from shared.service import Service
 from shared.settings import Settings
 from shared.stream.clock import Clock
@@ -26,6 +27,7 @@ from shared.stream.connection import PASSING
 from shared.stream.decode import Source, Undecodable, decode
 from shared.stream.desk import Desk
 from shared.stream.fold import Change, Content, DueTimer, Entry, Fold, Handled, sought_of
+from shared.stream.handover import hand_over
 from shared.stream.key import ANSWERS_FOR, DATA_FIELD, Lane, lane_key, seen_key, state_key, stream_key, tombstone_key
 from shared.stream.meter import Meter
 from shared.stream.record import Stored, reader
@@ -67,7 +69,7 @@ class Pump:
         self._runtime = runtime
         self._partition = partition
         self.answers = isinstance(stream, Lane) or ANSWERS_FOR.get(stream) == service.name
-        self._read = reader(service.state_type)
+        self._read = reader(service)
         self._fold = Fold(service, runtime.protocols, settings.max_deliveries, leaping_clock=settings.clock == "replay")
         window_ms = int(timedelta(days=settings.duplicate_days) / timedelta(milliseconds=1))
         self._commit = Commit(runtime.client, service.name, partition, self.key, window_ms)
@@ -78,6 +80,7 @@ class Pump:
         self._spans = None
         if runtime.traces is not None:
             self._spans = SpanWriter(runtime.traces, service.name, stream.value, answers=self.answers)
+        self._warned = False
 
     async def process(self, ids: Sequence[bytes], rows: Sequence[Row], deliveries: Sequence[int] | None = None) -> None:
         """Handles one batch. Raises for what concerns all of it: Redis gone, the clock wrong."""
@@ -103,7 +106,11 @@ class Pump:
         if isinstance(self.stream, Lane):
             return _due_timer(self.key, entry_id, row)
         source = Source(self._partition, settings.partitions, self.stream, self.key, self._max_ahead)
-        return decode(entry_id, row, source, now)
+        content = decode(entry_id, row, source, now)
+        if self.stream is Stream.INTAKES and not self._warned and may_identify(content.subject or ""):
+            self._warned = True
+            logger().warning("patient_ids_may_identify", stream=self.key, see="docs/privacy.md")
+        return content
 
     def _subject(self, content: Content) -> str | None:
         """The patient whose record an entry concerns, or nobody's; None where another service answers for it."""
@@ -166,11 +173,19 @@ class Pump:
         self._meter.committed(kept, stray, begun, sent)
         duration_ms = round((time.monotonic() - begun) * 1000, 1)
         for change in kept:
+            await self._leave(change)
             for handled in change.handled:
                 self._report(handled, duration_ms)
         for handled in stray:
             self._report(handled, duration_ms)
         return changes, lost
+
+    async def _leave(self, change: Change) -> None:
+        """What only a newer release can handle goes to it."""
+        if change.left:
+            idle_ms = round(self._runtime.settings.claim_idle_s * 1000)
+            client, name = self._runtime.client, self.service.name
+            await hand_over(client, self.key, name, change.left_to, change.left, idle_ms)
 
     async def _perform(self, change: Change, entry: Entry, timer: TimerFired) -> None:
         """Talks to the world. What it raises is a bug and fails this entry alone, which stays pending."""
@@ -232,7 +247,7 @@ class Pump:
             fields["correlation_id"] = handled.correlation_id
         if handled.failure:
             fields["failure"] = handled.failure
-        quiet = handled.outcome not in ("failed", "dead_lettered")
+        quiet = handled.outcome not in ("failed", "dead_lettered", "left")
         (logger().info if quiet else logger().warning)("handled", **fields)
 
 

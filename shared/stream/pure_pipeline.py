@@ -9,7 +9,7 @@ The simulation, `protocols try` and tests run care through it, at about a millis
 
 import heapq
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -97,7 +97,7 @@ class PurePipeline:
             )
             for name, service in self.services.items()
         }
-        self._readers = {name: reader(service.state_type) for name, service in self.services.items()}
+        self._readers = {name: reader(service) for name, service in self.services.items()}
         self._entries: dict[Stream, list[bytes]] = defaultdict(list)
         self._parsed: dict[Stream, list[Event[Any]]] = defaultdict(list)
         self._queue: deque[tuple[str, Stream, str, bytes]] = deque()
@@ -172,6 +172,28 @@ class PurePipeline:
         """What one service stores of one patient, as it would lie in Redis; empty where it holds nothing."""
         holding = self._holdings[(service, patient)]
         return holding.record or b"" if holding.kept is None else _written(holding.version, holding.kept.record)
+
+    def save(self) -> dict[str, Any]:
+        """All that lies beside the streams, as JSON: to go on from it elsewhere, e.g. with a newer release."""
+        if self.keeps_decoded:
+            raise ValueError("records that are not encoded cannot be saved")
+        holdings = [
+            {"service": service, "patient": patient, "record": held.record.decode(), "marks": sorted(held.marks)}
+            for (service, patient), held in sorted(self._holdings.items())
+            if held.record is not None
+        ]
+        numbers = [[*key, number] for key, number in sorted(self._numbers.items())]
+        return {"now": self.now.isoformat(), "holdings": holdings, "numbers": numbers}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Goes on where another pipeline was saved. The streams stay empty."""
+        self.now = datetime.fromisoformat(saved["now"])
+        for held in saved["holdings"]:
+            service, patient, raw = held["service"], held["patient"], held["record"].encode()
+            holding = _Holding(int(raw.partition(b":")[0]), raw, set(held["marks"]))
+            self._holdings[(service, patient)] = holding
+            self._set_timers(service, patient, holding, self._stored(service, patient).record)
+        self._numbers.update({(patient, program): number for patient, program, number in saved["numbers"]})
 
     # ---- what Redis and the consumers do otherwise ----
 

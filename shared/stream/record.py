@@ -11,6 +11,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from shared.service import Service
+
 S = TypeVar("S")
 
 
@@ -30,6 +32,8 @@ class Record(msgspec.Struct, Generic[S], frozen=True, omit_defaults=True):
     """Events up to then are dropped: a tombstone that outlives the state."""
     lists: dict[str, dict[str, int]] = {}
     """List name to item to instant in ms."""
+    state_version: int = 1
+    """Of the service that wrote `state`; what was written before there were versions is of the first."""
 
     def is_empty(self) -> bool:
         """Nothing but the version is worth keeping, and that only as long as the marks."""
@@ -43,24 +47,72 @@ class Stored(Generic[S]):
     version: int
     record: Record[S]
     unreadable: Exception | None = None
-    """Why the record could not be decoded; it is then left as it is."""
+    """Why the state could not be decoded; it is then left as it is, and `record` holds all but the state."""
 
 
-def reader(state_type: type[S]) -> Callable[[bytes | None], Stored[S]]:
-    """The decoder for one service's records."""
-    kind: Any = Record[state_type]  # type: ignore[valid-type]  # a type made at run time
+class NewerStateError(Exception):
+    """A newer release wrote this state: whoever does not know its version neither reads nor writes it."""
+
+    def __init__(self, found: int, known: int) -> None:
+        super().__init__(f"the state is of version {found}, this release knows {known}")
+        self.found = found
+
+
+class _Kept(msgspec.Struct, omit_defaults=True):
+    """A record whose state is not decoded; the rest is the runtime's own, whatever the state's version."""
+
+    state: msgspec.Raw = msgspec.Raw(b"null")
+    timers: dict[str, Timer] = {}
+    erased_at: datetime | None = None
+    lists: dict[str, dict[str, int]] = {}
+    state_version: int = 1
+
+    def without_state(self) -> Record[Any]:
+        return Record(None, self.timers, self.erased_at, self.lists, self.state_version)
+
+
+def reader(service: Service[S]) -> Callable[[bytes | None], Stored[S]]:
+    """The decoder for one service's records, which casts older states up to the version of the service."""
+    kind: Any = Record[service.state_type]  # type: ignore[name-defined]  # a type made at run time
     decoder = msgspec.json.Decoder(kind)
 
     def read(raw: bytes | None) -> Stored[S]:
         if raw is None:
             return Stored(0, Record())
         version, _, body = raw.partition(b":")
+        failure: Exception | None = None
         try:
-            return Stored(int(version), decoder.decode(body))
+            record = decoder.decode(body)
+            if record.state_version == service.state_version:
+                return Stored(int(version), record)
         except msgspec.MsgspecError as error:
-            return Stored(int(version), Record(), error)
+            failure = error
+        return _cast(service, int(version), body, failure)
 
     return read
+
+
+def _cast(service: Service[S], version: int, body: bytes, failure: Exception | None) -> Stored[S]:
+    """A record of another version, or one that cannot be decoded."""
+    try:
+        kept = msgspec.json.decode(body, type=_Kept)
+    except msgspec.MsgspecError as error:
+        return Stored(version, Record(), failure or error)
+    rest = kept.without_state()
+    if bytes(kept.state) == b"null":
+        return Stored(version, rest)
+    if kept.state_version > service.state_version:
+        return Stored(version, rest, NewerStateError(kept.state_version, service.state_version))
+    if kept.state_version == service.state_version:
+        return Stored(version, rest, failure)
+    try:
+        state = msgspec.json.decode(kept.state)
+        for older in range(kept.state_version, service.state_version):
+            state = service.upcasts[older](state)
+        decoded = msgspec.json.decode(msgspec.json.encode(state), type=service.state_type)
+    except Exception as error:  # whatever an upcast raises is a bug in it; the record stays as it is
+        return Stored(version, rest, error)
+    return Stored(version, msgspec.structs.replace(rest, state=decoded, state_version=service.state_version))
 
 
 def encode(record: Record[Any]) -> bytes:

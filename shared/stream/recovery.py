@@ -8,6 +8,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from shared.stream.handover import is_for_newer
 from shared.stream.pump import Pump
 from shared.stream.script import Script
 
@@ -44,7 +45,8 @@ class Recovery:
         cursor = "-"
         while page := await self._page(cursor, idle=self._claim_idle_ms):
             for entry in page:
-                await self._take(entry, self._claim_idle_ms)
+                if not is_for_newer(entry["consumer"], self._pump.service.state_version):
+                    await self._take(entry, self._claim_idle_ms)
             cursor = "(" + page[-1]["message_id"].decode()
 
     async def retire(self) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from shared.decision import URGENT, Arrival
-from shared.stream.decode import Undecodable, unwrap
+from shared.event.upcast import unwrap
+from shared.stream.decode import Undecodable
 from shared.stream.discovery import ORDER
 from shared.stream.envelope import source_of
 from shared.stream.fold import DueTimer, Handled

@@ -73,6 +73,7 @@ def show(report: Report, console: Console, *, seed: int) -> None:
     for name, figure in report.verdict.figures.items():
         table.add_row(name, f"{figure:,}")
     table.add_row("acknowledged by Redis, lost, and written again", str(report.lost))
+    table.add_row("replicas whose log holds a traceback", str(len(report.surprised)))
     table.add_row("seconds", f"{report.seconds:.0f}")
     table.add_row("violations", str(len(report.wrong)))
     console.print(table)

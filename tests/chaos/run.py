@@ -52,7 +52,6 @@ class Report:
         """All that must not be, in words."""
         found = list(self.verdict.violations)
         found += [f"a process ends with {status} on SIGTERM" for status in self.last_words if status != 0]
-        found += [f"{name} ended by surprise: its log holds a traceback" for name in self.surprised]
         return found
 
 

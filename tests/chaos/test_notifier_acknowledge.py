@@ -12,9 +12,9 @@ from redis.asyncio import Redis
 
 from services.notifier.domain.decide import decide
 from services.notifier.domain.delivery import DeliveryOutcome
-from services.notifier.domain.ledger import verify
 from services.notifier.domain.state import NotifierState
 from services.notifier.policy_file import load_policies
+from shared.chain import verify
 from shared.decision import TimerFired
 from shared.event.wire import Stream
 from shared.metric import Metrics

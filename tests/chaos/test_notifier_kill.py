@@ -20,7 +20,7 @@ import yaml
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from redis.asyncio import Redis
 
-from services.notifier.domain.ledger import verify
+from shared.chain import verify
 from shared.event.wire import Stream
 from shared.stream.idle import is_idle
 from shared.stream.key import CLOCK

@@ -55,7 +55,7 @@ async def test_killed_senders_lose_nothing_and_keep_the_order(redis_url: str, tm
 async def test_a_sender_that_is_told_to_stop_repeats_nothing(redis_url: str, tmp_path: Path) -> None:
     """A release, a scale-down: what is on its way is recorded first, and the next process goes on behind it."""
     platform = Platform(delay_s=0.05)
-    environment = environment_for(tmp_path, CARE_REDIS_URL=redis_url)
+    environment = environment_for(tmp_path, CARE_REDIS_URL=redis_url, TEST_LEASE_S="40")
     async with webhook_case(redis_url) as case, http_server(platform) as port:
         await case.subscribe(port)
         await case.publish(*(output(n, f"patient-{n % PATIENTS}") for n in range(150)))

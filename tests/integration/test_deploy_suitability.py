@@ -120,13 +120,17 @@ async def test_a_user_without_the_rights_is_told_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "told"), [("?colour=blue", "unexpected keyword argument 'colour'"), ("?socket_timeout=x", "socket_timeout")]
+    ("url", "told"),
+    [
+        ("redis://user:topsecret@127.0.0.1:1?colour=blue", "unexpected keyword argument 'colour'"),
+        ("redis://user:topsecret@127.0.0.1:1?socket_timeout=x", "its port or an option is wrong"),
+        ("redis://user:topsecret/1@127.0.0.1:1", "must be %-encoded"),
+    ],
 )
-async def test_an_option_that_is_none_ends_the_command_with_one_line(end: str, told: str, tmp_path: Path) -> None:
-    """A typing error in the address is no traceback."""
+async def test_an_address_that_is_none_ends_the_command_with_one_line(url: str, told: str, tmp_path: Path) -> None:
+    """A typing error in the address is no traceback, and shows nothing of the password."""
     log = tmp_path / "log"
-    environment = environment_for(tmp_path, CARE_REDIS_URL=f"redis://user:topsecret@127.0.0.1:1{end}")
-    async with command("run", "intake", environment=environment, log=log) as process:
+    async with command("run", "intake", environment=environment_for(tmp_path, CARE_REDIS_URL=url), log=log) as process:
         assert await process.wait() in (1, 2)
     (line,) = [line for line in log.read_text().splitlines() if line.startswith("adaptive-care: ")]
     assert told in line

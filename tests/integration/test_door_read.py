@@ -18,6 +18,7 @@ from shared.door import timeline
 from shared.door.patient import HELD_BY
 from shared.event.wire import Stream
 from shared.service import Service
+from shared.stream.audit import Audit
 from shared.stream.key import state_key, stream_key
 from tests.integration.test_door_events import opened, problem, send
 from tests.support.door_case import BATCH, Json, event, one_of_each
@@ -71,6 +72,32 @@ async def test_a_platform_reads_what_holds_of_its_patient(redis_url: str) -> Non
         assert [one["escalation_id"] for one in state["escalations"]] == [open_one["escalation_id"]]
         held = (await look(platform, "prescription")).json()
         assert (held["status"], held["prescription"], held["prescription_seq"]) == ("held", [], 2)
+
+
+async def test_care_is_read_as_fhir(redis_url: str) -> None:
+    """A platform that speaks FHIR gets a Bundle of the condition, the plan and the goals, and of nobody else's."""
+    async with enrolled(redis_url) as (_, platform):
+        answer = await look(platform, "fhir")
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "application/fhir+json")
+        bundle = answer.json()
+        kinds = {entry["resource"]["resourceType"] for entry in bundle["entry"]}
+        assert (bundle["resourceType"], bundle["type"]) == ("Bundle", "collection")
+        assert kinds >= {"Condition", "CarePlan", "Goal", "ServiceRequest", "Provenance"}
+        again = await look(platform, "fhir", **{"If-None-Match": answer.headers["etag"]})
+        assert again.status_code == 304
+        assert (await look(platform, "fhir", patient="nobody")).status_code == 404
+
+
+async def test_the_audit_log_says_which_key_read_what_of_whom(redis_url: str) -> None:
+    """Who looked at a patient can be told later, also by HTTP; what was not shown is no read."""
+    async with enrolled(redis_url) as (client, platform):
+        await look(platform, "program")
+        await look(platform, "program", patient="nobody")
+        noted = await Audit(client, 1, 30).entries()
+        assert [(one.way, one.action, one.what, one.patients) for one in noted] == [
+            ("http", "read", "program", ("patient-1",))
+        ]
+        assert noted[0].actor.startswith("key:")
 
 
 async def test_what_has_not_changed_is_not_sent_again(redis_url: str) -> None:

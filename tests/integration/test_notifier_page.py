@@ -50,11 +50,12 @@ async def opened(redis_url: str) -> AsyncIterator[tuple[Redis, httpx.AsyncClient
 async def everything(client: Redis) -> dict[bytes, Any]:
     """All that Redis holds, key by key: its serialisation; of streams what they hold and what is handled of it.
 
-    Left out is what a running service does all the time: say that it is there, and ask streams for more.
+    Left out is what a running service does all the time, say that it is there and ask streams for more, and the audit
+    log, which takes down that somebody looked.
     """
     found: dict[bytes, Any] = {}
     async for key in client.scan_iter("*"):
-        if key == present_key("notifier").encode():
+        if key == present_key("notifier").encode() or b":audit" in key:
             continue
         if await client.type(key) == b"stream":
             groups: Any = await client.xinfo_groups(key)

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from services.notifier.domain import ladder, ledger
+from services.notifier.domain import ladder
 from services.notifier.domain.decide import decide
 from services.notifier.domain.delivery import DeliveryOutcome, Result
 from services.notifier.domain.policy import Ladder, Policies
 from services.notifier.domain.rung import later
 from services.notifier.domain.state import MAX_ANSWERS, Alarm, Delivery, NotifierState
 from services.notifier.policy_file import load_policies
+from shared.chain import verify
 from shared.decision import Arrival, Incoming, TimerFired
 from shared.protocol.library import shipped_protocols
 from tests.support.depth import depth
@@ -226,7 +227,7 @@ class Escalations(RuleBasedStateMachine):
             return
         for which in IDS:
             entries = [entry for entry in self.case.ledger if entry["escalation_id"] == which]
-            assert ledger.verify(entries) is None
+            assert verify(entries) is None
             is_silent = False
             for entry in entries:
                 match entry["kind"]:

@@ -18,6 +18,7 @@ from shared.event.envelope import Event
 from shared.event.registry import adapter
 from shared.event.wire import Stream
 from shared.settings import Settings
+from shared.stream.audit import Act
 from shared.stream.desk import Listed
 from shared.stream.pure_pipeline import PurePipeline
 from tests.support.example import EPOCH, wire
@@ -37,6 +38,7 @@ class PureDesk:
         self.pipeline = pipeline
         self.patients: list[str] = []
         self.submitted: list[Event[Any]] = []
+        self.noted: list[Act] = []
 
     async def now(self) -> datetime:
         return self.pipeline.now
@@ -71,6 +73,9 @@ class PureDesk:
         self.submitted.append(event)
         self.pipeline.submit(adapter(event.type).dump_json(event))
         return "1-0"
+
+    async def note(self, act: Act) -> None:
+        self.noted.append(act)
 
 
 class PageCase:

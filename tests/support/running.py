@@ -104,9 +104,9 @@ async def command(
 async def wait_ready(
     environment: Mapping[str, str], process: asyncio.subprocess.Process, *, port_offset: int = 0
 ) -> None:
-    """Returns once /ready says so. Raises where the process ends first, or after 90 s."""
+    """Returns once /ready says so. Raises where the process ends first, or after two minutes."""
     port = int(environment["CARE_HTTP_PORT"]) + port_offset
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(120):  # a machine that does much else starts Python slowly
         while process.returncode is None:
             with contextlib.suppress(OSError):
                 status, _ = await http_get(port, "/ready")

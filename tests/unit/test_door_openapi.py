@@ -42,7 +42,7 @@ def test_every_input_event_and_every_view_is_in_it(document: dict[str, Any]) -> 
     events = [schemas[one["$ref"].rpartition("/")[2]] for one in schemas["InputEvent"]["oneOf"]]
     assert [one["properties"]["type"]["const"] for one in events] == list(INPUT_TYPES)
     views = {path.rpartition("/")[2] for path in document["paths"] if path.startswith("/v1/patients/")}
-    assert views == {*HELD_BY, "timeline"}
+    assert views == {*HELD_BY, "timeline", "fhir"}
 
 
 def test_its_schema_takes_each_event_that_the_door_takes_and_none_of_another_type(document: dict[str, Any]) -> None:
@@ -56,12 +56,13 @@ def test_its_schema_takes_each_event_that_the_door_takes_and_none_of_another_typ
 
 
 def test_a_process_with_one_service_promises_no_more_than_it_holds() -> None:
-    """Its own views, the timeline, and events of every type."""
+    """Its own views, what any process reads from the streams, and events of every type."""
     application = build_application(four_services(("intake",)), Settings(redis_url="redis://nowhere", consumer="x"))
     paths = application.door.openapi()["paths"]
     assert set(paths) == {
         "/v1/events",
         "/v1/openapi.json",
         "/v1/patients/{patient}/classification",
+        "/v1/patients/{patient}/fhir",
         "/v1/patients/{patient}/timeline",
     }

@@ -16,8 +16,9 @@ from tests.support.four_services import four_services, four_services_pipeline
 BOUNDED = {
     *("service", "stream", "outcome", "rule", "code", "decision"),
     *("severity", "reason", "channel", "role", "result", "answered", "age"),
+    *("method", "route", "status", "subscription"),
 }
-"""Labels whose values are known beforehand. A patient, an event or a program is none of them."""
+"""Labels whose values are known beforehand, or made by operators. A patient, an event or a program is none of them."""
 
 
 def test_every_metric_is_described_with_its_unit_and_labels_that_are_bounded() -> None:

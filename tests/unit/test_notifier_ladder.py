@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.notifier.domain import ledger
 from services.notifier.domain.delivery import DeliveryOutcome, Result
 from services.notifier.domain.index import lists
 from services.notifier.domain.ladder import plan
 from services.notifier.domain.policy import Policies
 from services.notifier.domain.state import LAST_RESORT, Delivery
 from services.notifier.policy_file import load_policies
+from shared.chain import verify
 from shared.decision import Origin, Performed, TimerFired
 from shared.event.escalation import EscalationAcknowledged
 from shared.event.notification import NotificationDelivered, NotificationFailed
@@ -610,7 +610,7 @@ def test_what_comes_up_again_after_its_end_is_a_new_matter() -> None:
     assert case.state is not None
     assert case.state.alarms[0].severity == "routine"
     assert [entry["severity"] for entry in noted(case, "created")] == ["emergency", "routine"]
-    assert ledger.verify(case.ledger) is None
+    assert verify(case.ledger) is None
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:

@@ -8,6 +8,7 @@ import pytest
 from services.notifier.domain import ledger
 from services.notifier.domain.state import Alarm, NotifierState
 from services.notifier.domain.statistic import Answering, Burden, RuleRecord, statistics
+from shared.chain import verify
 from tests.support.example import EPOCH
 from tests.support.notifier_case import NotifierCase, acknowledge, escalation
 
@@ -74,7 +75,7 @@ def test_the_ledger_tells_the_whole_story_in_its_order() -> None:
 
 def test_the_chain_holds() -> None:
     """Each entry names the one before it, over every decision of the case."""
-    assert ledger.verify(kept(answered())) is None
+    assert verify(kept(answered())) is None
 
 
 @pytest.mark.parametrize("change", ["altered", "dropped", "swapped", "forged"])
@@ -91,7 +92,7 @@ def test_a_change_to_the_ledger_is_found_where_it_was_made(change: str) -> None:
         case "forged":
             alarm = Alarm(escalation_id="escalation-1", ledger_seq=1, ledger_hash=entries[0]["hash"])
             entries[1] = ledger.append(alarm, "resolved", EPOCH)[1]
-    assert ledger.verify(entries) == 3
+    assert verify(entries) == 3
 
 
 def test_a_ledger_holds_no_text_of_the_escalation() -> None:

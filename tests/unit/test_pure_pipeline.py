@@ -14,7 +14,8 @@ from shared.event.wire import Stream
 from shared.protocol.library import Protocols
 from shared.service import Service
 from shared.stream.pure_pipeline import PurePipeline
-from tests.support.example import EPOCH, wire
+from tests.support.example import EPOCH, intake, wire
+from tests.support.four_services import four_services_pipeline
 
 HOUR = timedelta(hours=1)
 
@@ -137,3 +138,22 @@ def test_a_timer_kept_after_its_instant_fails_the_test() -> None:
     run.replay([checkin(1)])
     with pytest.raises(RuntimeError, match="keeps ring"):
         run.advance(EPOCH + 3 * HOUR)
+
+
+def test_a_session_in_a_publisher_s_envelope_waits_for_its_program_like_any_other() -> None:
+    """FastStream's own publisher wraps what it sends; the program that comes later finds the session all the same."""
+    early = {
+        "session_id": "early",
+        "program_id": "prg-intake-1",
+        "started_at": (EPOCH + timedelta(hours=1)).isoformat(),
+        "completed": True,
+        "exercises": [],
+        "pain_during": 3,
+    }
+    raw = wire("care.session.reported.v1", early, event_id="s-1", time=EPOCH + timedelta(hours=1))
+    envelope = b"\x89BIN\r\n\x1a\n" + bytes(6) + (18).to_bytes(4, "big")
+    pipeline = four_services_pipeline(EPOCH + timedelta(hours=2))
+    pipeline.submit(envelope + raw, Stream.SESSIONS)
+    pipeline.submit(wire("care.intake.submitted.v1", intake(), event_id="i-1", time=EPOCH))
+    told = pipeline.published(Stream.ADJUSTMENTS)
+    assert [event.data.session_id for event in told if event.type == "care.load.adjusted.v1"] == ["early"]

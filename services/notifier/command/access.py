@@ -23,6 +23,7 @@ def link(
         if config is None:
             raise AlertError("there is no page: CARE_PAGE_SECRET is not set")
         case = await office.find(id)
+        await office.note("link", case.patient_id)
         return link_for(config, office.recipient(as_), case.patient_id, case.alarm.escalation_id, office.now)
 
     found = work(make)

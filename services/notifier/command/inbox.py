@@ -26,7 +26,9 @@ def list_(
     async def gather(office: Office) -> tuple[list[Case], int, Office]:
         name = CLOSED if closed else OPEN
         listed = await office.desk.listed(name, newest_first=closed, limit=limit)
-        return await office.cases(listed), await office.desk.count(name), office
+        cases = await office.cases(listed)
+        await office.note("inbox", *(case.patient_id for case in cases))
+        return cases, await office.desk.count(name), office
 
     cases, total, office = work(gather)
     if not closed:

@@ -15,6 +15,7 @@ from services.notifier.domain.policy import Policies
 from services.notifier.domain.state import Alarm, NotifierState
 from services.notifier.policy_file import load_policies
 from services.notifier.settings import NotifierSettings
+from shared.cli.actor import act
 from shared.cli.connection import connect
 from shared.settings import SettingError, Settings, read_settings
 from shared.stream.clock import make_clock
@@ -81,6 +82,10 @@ class Office:
             if state is not None and alarm is not None:
                 found.append(Case(item.subject, state, alarm))
         return found
+
+    async def note(self, what: str, *patients: str) -> None:
+        """Writes to the audit log that this was shown."""
+        await self.desk.note(act("read", what, *patients))
 
     def recipient(self, name: str) -> str:
         """Raises ArgumentError where the policies know nobody of that name."""

@@ -83,6 +83,7 @@ def preview(
 
 async def _preview(office: Office, wanted: str, who: str | None, at: datetime) -> Preview:
     case = _then(office, await office.find(wanted), at)
+    await office.note("message", case.patient_id)
     policy = policy_of(office.policies, case.state)
     steps = plan(office.policies, case.state, case.alarm, at, steps=STEPS)
     recipient = office.recipient(who) if who else steps[0].recipients[0]

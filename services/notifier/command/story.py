@@ -13,12 +13,12 @@ from services.notifier.command.office import AlertError, Case, Office, as_json, 
 from services.notifier.command.stats import ledgers
 from services.notifier.command.wording import moment
 from services.notifier.domain.ladder import is_open
-from services.notifier.domain.ledger import verify
 from services.notifier.domain.state import NotifierState
 from services.notifier.domain.statistic import Entry
 from services.notifier.message.context import Completeness, NextStep, Option, Story, Value
 from services.notifier.message.rendering import sbar_text
 from services.notifier.page.dossier import Dossier, open_dossier
+from shared.chain import verify
 from shared.cli.terminal import console
 from shared.event.explanation import Basis
 from shared.protocol.library import load_protocols, shipped_protocols
@@ -36,6 +36,7 @@ def show(
 
     async def gather(office: Office) -> tuple[Case, Dossier, list[Entry]]:
         case = await office.find(id)
+        await office.note("escalation", case.patient_id)
         entries = (await ledgers(office, case.patient_id)).get(case.alarm.escalation_id, [])
         return case, _dossier(office, case, entries), entries
 

@@ -19,12 +19,13 @@ from services.notifier.domain.agenda import quiet_hours_of
 from services.notifier.domain.calendar import after_quiet_hours
 from services.notifier.domain.contact import note_address_refused
 from services.notifier.domain.fact import zone_of
-from services.notifier.domain.ledger import Kind, note, stamp
+from services.notifier.domain.ledger import Kind, note
 from services.notifier.domain.outbox import enqueue
 from services.notifier.domain.policy import Policies
 from services.notifier.domain.reminder import may_send, wait_until
 from services.notifier.domain.state import MAX_NOTICED, Delivery, NotifierState
 from services.notifier.domain.step import Step
+from shared.chain import stamp
 from shared.decision import URGENT, Draft, Rejection, TimerFired
 from shared.event.envelope import derive_id
 from shared.event.notification import NotificationDelivered, NotificationFailed, Role

@@ -25,6 +25,7 @@ from services.notifier.domain.state import (
     NotifierState,
     Option,
 )
+from shared.chain import stamp
 from shared.decision import URGENT, Arrival
 from shared.event.envelope import derive_id
 from shared.event.escalation import EscalationRaised, EscalationResolved
@@ -443,4 +444,4 @@ def _latest(known: datetime | None, new: datetime) -> datetime:
 
 
 def _stamp(instant: datetime | None) -> str | None:
-    return None if instant is None else ledger.stamp(instant)
+    return None if instant is None else stamp(instant)

@@ -6,15 +6,13 @@ roles; never an address or free text. The chain's head is kept in the Alarm. Fun
 `note` their entries in the state; `decide` drains them at its end, so that they are committed with the step.
 """
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from msgspec.structs import replace
 
 from services.notifier.domain.state import Alarm, NotifierState
+from shared.chain import link, stamp
 
 Kind = Literal[
     "created",  # severity, reason, rule, about
@@ -37,15 +35,9 @@ Kind = Literal[
 
 def append(alarm: Alarm, kind: Kind, at: datetime, **facts: Any) -> tuple[Alarm, dict[str, Any]]:
     """`at`: when it happened, by the event that told it, else when it was decided. Facts that are None are left out."""
-    entry: dict[str, Any] = {
-        "seq": alarm.ledger_seq + 1,
-        "at": stamp(at),
-        "escalation_id": alarm.escalation_id,
-        "kind": kind,
-        **{name: value for name, value in facts.items() if value is not None},
-        "prev": alarm.ledger_hash,
-    }
-    entry["hash"] = _hash(entry)
+    told = {name: value for name, value in facts.items() if value is not None}
+    content = {"at": stamp(at), "escalation_id": alarm.escalation_id, "kind": kind, **told}
+    entry = link(content, alarm.ledger_seq + 1, alarm.ledger_hash)
     return replace(alarm, ledger_seq=entry["seq"], ledger_hash=entry["hash"]), entry
 
 
@@ -62,28 +54,3 @@ def note(state: NotifierState, escalation_id: str, kind: Kind, at: datetime, **f
 def drain(state: NotifierState) -> tuple[NotifierState, tuple[dict[str, Any], ...]]:
     """The state to commit, and the entries to commit with it."""
     return (replace(state, ledger=()), state.ledger) if state.ledger else (state, ())
-
-
-def verify(entries: Iterable[Mapping[str, Any]], before: tuple[int, str] = (0, "")) -> int | None:
-    """The number of the first entry of one escalation that does not follow from the one before; None: all do.
-
-    `before`: number and hash of the entry before the first, where not all are at hand.
-    """
-    number, prev = before
-    for seq, entry in enumerate(entries, start=number + 1):
-        if entry.get("seq") != seq or entry.get("prev") != prev or entry.get("hash") != _hash(entry):
-            return seq
-        prev = entry["hash"]
-    return None
-
-
-def stamp(instant: datetime) -> str:
-    """RFC 3339 in UTC."""
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _hash(entry: Mapping[str, Any]) -> str:
-    """SHA-256 of the entry's canonical JSON, which holds the hash before, without its own hash."""
-    rest = {name: value for name, value in entry.items() if name != "hash"}
-    canonical = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()

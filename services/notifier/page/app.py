@@ -7,7 +7,8 @@
     GET  /logout, POST /logout
     GET  /page.css
 
-GET and HEAD change nothing; what they may set is a cookie that holds what the link held.
+GET and HEAD change nothing; what they may set is a cookie that holds what the link held. What was shown or decided,
+and what was refused to somebody who is known, goes to the audit log.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -59,6 +60,7 @@ from services.notifier.page.team import concerns, zone_of
 from shared.log import logger
 from shared.protocol.library import Protocols, load_protocols, shipped_protocols
 from shared.settings import SettingError
+from shared.stream.audit import Act, Action, Outcome
 
 DECIDE = "/escalation/decision"
 LOGIN = "/login"
@@ -133,6 +135,7 @@ class Page:
         visit = await self._visit(request)
         query = read_query(*(request.query_params.get(name, "") for name in ("show", "severity", "page")))
         inbox = await read_inbox(self._desk, self._policies, visit.session, query, visit.now)
+        await self._note(visit.session, "read", "inbox", *(row.patient for row in inbox.rows))
         zone = zone_of(self._policies)
         response = self._page("inbox.html", visit, inbox=inbox, now=visit.now, zone=zone, session=visit.session)
         return self._with_session(response, visit)
@@ -168,6 +171,7 @@ class Page:
         answer = make_answer(word, typed, state, now)
         if answer.event is None:
             return self._escalation(visit, dossier, 422, typed=typed, errors=answer.errors)
+        await self._note(session, "decide", typed.kind, place[0])
         await self._desk.submit(answer.event)
         await await_effect(self._desk, place, decision_id)
         return self._done(place, receipt)
@@ -246,14 +250,24 @@ class Page:
     async def _seen(self, visit: Visit) -> tuple[Place, NotifierState]:
         """The state behind the escalation, if the visitor may see it. Raises RefusedError."""
         place, session = visit.place, visit.session
-        if place is None or not session.opens(place):
+        if place is None:
+            raise RefusedError
+        if not session.opens(place):
+            await self._note(session, "read", "escalation", place[0], outcome="refused")
             raise RefusedError
         state = await self._desk.state(place[0])
         if state is None:
             raise RefusedError
         if place not in session.opened and not concerns(self._policies, state, session.recipient):
+            await self._note(session, "read", "escalation", place[0], outcome="refused")
             raise RefusedError
+        await self._note(session, "read", "escalation", place[0])
         return place, state
+
+    async def _note(
+        self, session: Session, action: Action, what: str, *patients: str, outcome: Outcome = "done"
+    ) -> None:
+        await self._desk.note(Act(f"recipient:{session.recipient}", "page", action, what, patients, outcome))
 
     async def _dossier(self, place: Place, state: NotifierState, now: datetime) -> Dossier:
         patient, escalation_id = place

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from services.notifier.domain.state import NotifierState
 from shared.event.envelope import Event
 from shared.settings import Settings
+from shared.stream.audit import Act
 
 
 class Listed(Protocol):
@@ -23,7 +24,7 @@ class Listed(Protocol):
 
 
 class Desk(Protocol):
-    """The part of `shared.stream.desk.Desk` that the page uses. Only `submit` writes."""
+    """The part of `shared.stream.desk.Desk` that the page uses. Only `submit` and, to the audit log, `note` write."""
 
     @property
     def settings(self) -> Settings: ...
@@ -43,3 +44,5 @@ class Desk(Protocol):
     async def ledger(self, subject: str) -> list[dict[str, Any]]: ...
 
     async def submit(self, event: Event[Any]) -> str: ...
+
+    async def note(self, act: Act) -> None: ...

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -59,6 +59,8 @@ class Outlet:
     _work: dict[Unit, _Work] = field(default_factory=dict)
     _endpoints: dict[str, tuple[Subscription, Endpoint]] = field(default_factory=dict)
     _complaint: str = ""
+    _is_well: bool = True
+    """Nothing was complained of in this tick."""
 
     def stop(self) -> None:
         """`run` ends once what is on its way is recorded."""
@@ -71,8 +73,9 @@ class Outlet:
         try:
             while not self._stopping.is_set():
                 try:
+                    self._is_well = True
                     await self._unless_stopped(self._tick())
-                    self._complaint = ""
+                    self._complaint = "" if self._is_well else self._complaint
                 except ClockError:  # others end the process for it
                     return
                 except Exception as error:  # whatever it is, escalations go on, and so do the other subscriptions
@@ -121,7 +124,7 @@ class Outlet:
                 await self._claim(unit, one)
         for work in self._work.values():
             work.courier.poll_s = max(self.pace.poll_s, len(self._work) * self.pace.poll_each_s)
-        self._measure()
+        self._measure(subscriptions)
 
     async def _claim(self, unit: Unit, one: Subscription) -> None:
         asked_s = time.monotonic()
@@ -178,20 +181,21 @@ class Outlet:
         if self.desk.metrics is not None:
             self.desk.metrics.webhook_up.labels(subscription).set(is_up)
 
-    def _measure(self) -> None:
+    def _measure(self, subscriptions: Iterable[str]) -> None:
         if self.desk.metrics is None:
             return
         now_ms = time.time() * 1000
-        lags: dict[str, float] = {}
+        lags = dict.fromkeys(subscriptions, 0.0)  # also of those that another replica works now
         for (subscription, _), work in self._work.items():
             oldest_ms = work.courier.oldest_ms()
-            lag_s = 0.0 if oldest_ms is None else max(0.0, (now_ms - oldest_ms) / 1000)
-            lags[subscription] = max(lag_s, lags.get(subscription, 0.0))
+            if oldest_ms is not None and subscription in lags:  # else it is just removed
+                lags[subscription] = max(lags[subscription], (now_ms - oldest_ms) / 1000)
         for subscription, lag_s in lags.items():
             self.desk.metrics.webhook_lag.labels(subscription).set(lag_s)
 
     def _complain(self, error: BaseException) -> None:
-        """Once, until it is another: the type alone, since messages may quote an address."""
+        """Once, until it is another or all was well: the type alone, since messages may quote an address."""
+        self._is_well = False
         if type(error).__name__ != self._complaint:
             self._complaint = type(error).__name__
             logger().warning("webhooks_interrupted", cause=self._complaint, passing=isinstance(error, PASSING))

@@ -41,11 +41,10 @@ from shared.event.decision import ClinicianDecided
 from shared.event.escalation import EscalationReason
 from shared.event.patient import PatientUpdated, ProgramStopped
 from shared.event.program import ProgramChanged, ProgramPlanned
-from shared.event.registry import adapter
 from shared.event.session import CheckinReported, SessionReported
+from shared.event.upcast import parse
 from shared.event.vocabulary import vocabulary
 from shared.protocol.library import Protocols
-from shared.stream.decode import unwrap
 
 OWN_SOURCE = "//adaptive-care/progression"
 WAKE = "wake"
@@ -301,7 +300,7 @@ def _release(state: State) -> tuple[State, list[Fact]] | None:
 
 
 def _follow(state: State, one: Waiting) -> Fact | None:
-    event = adapter(one.event_type).validate_json(unwrap(one.raw))
+    event = parse(one.raw)
     data: Any = event.data
     fact: Fact
     match data:
