@@ -5,6 +5,7 @@ import math
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,7 +46,7 @@ def test_a_platform_comes_in_and_looks_over_http(care: Care) -> None:
     views = {
         "intake": ("classification",),
         "progression": ("program", "prescription", "state"),
-        "notifier": ("escalations", "timeline"),
+        "notifier": ("escalations", "timeline", "fhir"),
     }
     for service, names in views.items():
         for name in names:
@@ -108,6 +109,30 @@ def test_an_operator_sees_how_all_stands(care: Care) -> None:
     assert "walker" in care.command("trace", "walker", "--json")
     assert "no dead letters" in care.command("dead-letters", "list")
     assert "urgent" in care.command("alerts", "list", user="notifier")
+    assert json.loads(care.command("fhir", "export", "walker"))["resourceType"] == "Bundle"
+
+
+def test_who_looked_is_taken_down_and_shown(care: Care) -> None:
+    """A view over HTTP and a trace are in the audit log, which the operator reads and finds whole."""
+    assert care.platform.look(care.port_of("progression"), "walker", "program")[0] == 200
+    care.command("trace", "walker")
+    noted = [json.loads(line) for line in care.command("audit", "list", "--patient", "walker", "--json").splitlines()]
+    assert {(one["way"], one["what"]) for one in noted} >= {("http", "program"), ("command", "trace")}
+    assert "each bound to the one before" in care.command("audit", "verify")
+
+
+def test_a_person_gets_their_data_and_is_erased(care: Care, tmp_path: Path) -> None:
+    """All that is held comes out in one file; after an erasure nothing is left but what ages out."""
+    assert (
+        care.platform.post(care.port_of("intake"), intake("leaver", datetime.now(UTC) - timedelta(hours=1)))[0] == 202
+    )
+    until(lambda: care.system.read("programs", "leaver"))
+    assert care.platform.look(care.port_of("intake"), "leaver", "classification")[0] == 200
+    care.command("privacy", "export", "leaver", "--output", str(tmp_path / "leaver.json"), user="privacy")
+    held = {part["kind"] for part in json.loads((tmp_path / "leaver.json").read_text())["parts"]}
+    assert held >= {"state", "timers", "duplicate_marks", "audit_log", "audit_alias", "events"}
+    assert "nothing is held any more" in care.command("privacy", "erase", "leaver", user="privacy")
+    care.command("privacy", "expire", "--older-than", "30", "--dry-run", user="privacy")
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -24,7 +24,7 @@ class DeployedRedis:
 
     def url_file(self, user: str) -> Path:
         """What `CARE_REDIS_URL_FILE` names."""
-        return self.secrets / ("keep/admin_url" if user == "admin" else f"{user}_url")
+        return self.secrets / (f"keep/{user}_url" if user in ("admin", "privacy") else f"{user}_url")
 
     def client(self, user: str) -> redis.Redis:
         """A client that comes in as this user."""
