@@ -99,14 +99,15 @@ class AsyncCareClient:
     ) -> Feed[P]:
         """Over Redis: what the services publish, for `async for`; the feed's `cursor` is the resume token.
 
-        `types`: payload classes such as `LoadAdjusted`; none: all, also those that this version does not know.
+        `types`: payload classes such as `LoadAdjusted`; none: all but dead letters, also those that this version does
+        not know. Dead letters (`EventRejected`) have to be named, and the login must be let read them.
         `after`: a resume token of a feed with the same filters, or of `newest`; by itself from the oldest event that is
         kept. `wait_s`: ends after so many seconds without an event, 0 at the end of what is there; by itself never.
         """
         return Feed(self._over_redis(), types=types, patient=patient, after=after, wait_s=wait_s)
 
     async def newest(self) -> str:
-        """Over Redis: the resume token behind everything that is there now."""
+        """Over Redis: the resume token behind everything that is there now; of dead letters it says nothing."""
         transport = self._over_redis()
         partitions = await transport.partitions()
         keys = [stream_key(number, stream) for number in range(partitions) for stream in OUTPUTS]

@@ -17,7 +17,8 @@ from shared.stream.key import partition_of, stream_key
 
 P = TypeVar("P", bound=Payload)
 
-OUTPUTS = tuple(stream for stream in Stream if stream not in PLATFORM_STREAMS)
+OUTPUTS = tuple(stream for stream in Stream if stream not in (*PLATFORM_STREAMS, Stream.DEAD_LETTERS))
+"""What is read where no type is named. Dead letters hold the original bytes of an input, contact details included."""
 _UNREADABLE = "an entry that is no event was passed over: %s %s"
 
 

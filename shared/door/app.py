@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from redis.asyncio import Redis
-from redis.exceptions import RedisClusterException, ResponseError
+from redis.exceptions import NoPermissionError, RedisClusterException, ResponseError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -253,6 +253,10 @@ class Door:
         except Refused as refused:
             request.state.code = refused.problem.code
             return refused.problem.response()
+        except NoPermissionError:  # by the users of a deployment not every process has every right
+            request.state.code = "not_offered"
+            detail = "this process may not do that: its user of Redis has not got the right; another service's may"
+            return Problem(421, "not_offered", detail).response()
         except NOT_ANSWERING as error:
             request.state.code = type(error).__name__
             return unavailable(

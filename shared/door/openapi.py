@@ -138,7 +138,7 @@ def _post() -> _Object:
         "responses": {
             "202": {"description": "In the stream; all of a batch.", "content": {PLAIN: {"schema": accepted}}},
             "207": {"description": "Some of a batch.", "content": results},
-            **_problems("400", "401", "403", "408", "413", "415", "429", "503"),
+            **_problems("400", "401", "403", "408", "413", "415", "421", "429", "503"),
             "422": {
                 "description": "Refused, or none of a batch was accepted.",
                 "content": {MEDIA_TYPE: {"schema": {"$ref": f"{SCHEMAS}Problem"}}} | results,
@@ -187,7 +187,7 @@ _MEANING = {
     "408": "The body did not arrive in time.",
     "413": "Too large; nothing of it was taken.",
     "415": "No content type that is read.",
-    "421": "Another service answers this.",
+    "421": "Another service's process answers this.",
     "429": "Too many requests; `Retry-After` says when to go on.",
     "503": "Nothing was decided; send the same again after `Retry-After`.",
 }

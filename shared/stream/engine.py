@@ -286,10 +286,15 @@ class Engine:
     async def _trim(self) -> None:
         names, retention = [service.name for service in self.services], timedelta(days=self.settings.retention_days)
         while True:
-            gone = await trim(self.client, self.settings.partitions, retention, names)
-            gone += await Audit(self.client, self.settings.partitions, self.settings.audit_days).trim()
-            if gone:
-                logger().info("trimmed", entries=gone)
+            try:
+                gone = await trim(self.client, self.settings.partitions, retention, names)
+                gone += await Audit(self.client, self.settings.partitions, self.settings.audit_days).trim()
+            except NoPermissionError as error:
+                # Streams grow, and nothing is lost: no reason to end a service that warns of emergencies.
+                logger().error("not trimmed", reason=str(error)[:200])
+            else:
+                if gone:
+                    logger().info("trimmed", entries=gone)
             await asyncio.sleep(TRIM_PERIOD_S)
 
     async def _watch(self) -> None:

@@ -5,12 +5,12 @@ The work grows with the number of partitions and streams alone: no key is search
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from shared.log import logger
 from shared.metric import Metrics
@@ -45,6 +45,7 @@ class GaugeReader:
         self._desks = desks
         self._lock = asyncio.Lock()
         self._read_at: float | None = None
+        self._refused: set[str] = set()
         self._clear()
 
     async def read(self, services: Sequence[Service[Any]], max_age_s: float = FRESH_S) -> None:
@@ -66,14 +67,22 @@ class GaugeReader:
 
     async def _read(self, services: Sequence[Service[Any]]) -> None:
         for service in services:
-            await self._read_groups(service)
-        await self._read_timers(services)
+            await self._unless_refused("groups", self._read_groups(service))
+        await self._unless_refused("timers", self._read_timers(services))
         await self._read_server()
-        for name, seconds in (await absent_s(self._client, ORDER)).items():
-            self._metrics.absent.labels(name).set(seconds)
+        await self._unless_refused("presence", self._read_presence())
         for service in services:
             if service.measure is not None:
-                await service.measure(self._desks[service.name])
+                await self._unless_refused(service.name, service.measure(self._desks[service.name]))
+
+    async def _unless_refused(self, subject: str, reading: Awaitable[None]) -> None:
+        """What the login may not ask is left out, and said once; Redis is well all the same."""
+        try:
+            await reading
+        except NoPermissionError as error:
+            if subject not in self._refused:
+                self._refused.add(subject)
+                logger().error("gauges_refused", subject=subject, reason=str(error)[:200])
 
     def _clear(self) -> None:
         metrics = self._metrics
@@ -119,6 +128,10 @@ class GaugeReader:
             self._metrics.timers.labels(name).set(count.held)
             self._metrics.timers_due.labels(name).set(count.due)
             self._metrics.timer_overdue.labels(name).set(count.overdue_s)
+
+    async def _read_presence(self) -> None:
+        for name, seconds in (await absent_s(self._client, ORDER)).items():
+            self._metrics.absent.labels(name).set(seconds)
 
     async def _read_server(self) -> None:
         """A login that may not ask leaves these out."""

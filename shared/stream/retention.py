@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from shared.event.wire import Stream
 from shared.stream.discovery import ORDER
 from shared.stream.key import ANSWERS_FOR, READERS, Lane, lane_key, stream_key
 from shared.stream.webhook.hold import LONGEST, Hold, holds, live_subscriptions, tell_gap
+from shared.stream.webhook.subscription import OUTPUTS
 
 Id = tuple[int, int]
 
@@ -20,11 +21,13 @@ async def trim(
 ) -> int:
     """Trims the streams that these services keep: each stream has one keeper, so that nobody else must be able to.
 
-    `now`: the wall clock, which entry ids are made of. Returns how many entries went.
+    `now`: the wall clock, which entry ids are made of. Returns how many entries went. Raises NoPermissionError where
+    the login may not; what is left then is trimmed another time.
     """
     now = now or datetime.now(UTC)
     cutoff, bound = (_first_of(now - retention * times) for times in (1, LONGEST))
-    live = await live_subscriptions(client)
+    keeps_outputs = any(keeper_of(stream) in services for stream in OUTPUTS)
+    live = await live_subscriptions(client) if keeps_outputs else []
     gone = 0
     for partition in range(partitions):
         kept: dict[str, tuple[str, ...]]
@@ -37,13 +40,18 @@ async def trim(
 
 
 def keeper_of(stream: Stream) -> str:
-    """The service that trims a stream: the one that answers for it, else the notifier, which tells the world."""
-    return ANSWERS_FOR.get(stream, "notifier")
+    """The service that trims a stream: of inputs the one that answers for it.
+
+    Of outputs it is the notifier, so that nobody else need know who subscribes to them, and with which keys.
+    """
+    return "notifier" if stream in OUTPUTS else ANSWERS_FOR[stream]
 
 
 async def _trim(client: Redis, key: str, expected: tuple[str, ...], cutoff: Id, bound: Id, held: Sequence[Hold]) -> int:
     try:
         groups: list[dict[str, Any]] = await client.xinfo_groups(key)
+    except NoPermissionError:
+        raise
     except ResponseError:  # no such stream yet
         return 0
     if not set(expected) <= {group["name"].decode() for group in groups}:

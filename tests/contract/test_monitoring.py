@@ -14,6 +14,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.metric import Metrics
+from shared.stream.discovery import ORDER, port_of
 from tests.support.running import command, environment_for, http_get, wait_ready
 
 ROOT = Path(__file__).parents[2]
@@ -138,11 +139,14 @@ def test_prometheus_asks_every_service_where_the_compose_file_lets_it_listen() -
     """No service is left out, and nobody is asked at a wrong port."""
     targets = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())["scrape_configs"][0]["static_configs"][0]
     services = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]
-    listening = {f"{name}:{one['ports'][0].rpartition(':')[2]}" for name, one in services.items() if "ports" in one}
-    assert set(targets["targets"]) == listening
-    added = yaml.safe_load((ROOT / "deploy" / "monitoring.yaml").read_text())["services"]
-    mounted = [volume.partition(":")[0] for one in added.values() for volume in one["volumes"]]
-    assert all((ROOT / "deploy" / path).exists() for path in mounted if path.startswith("./"))
+    assert set(ORDER) < set(services)
+    first_port = int(services["intake"]["environment"]["CARE_HTTP_PORT"])
+    assert set(targets["targets"]) == {f"{name}:{port_of([name], first_port)}" for name in ORDER}
+    assert services["prometheus"]["networks"] == ["care"]
+    mounted = [volume.partition(":")[0] for one in services.values() for volume in one.get("volumes", [])]
+    ours = [path for path in mounted if path.startswith("./")]
+    assert {"./prometheus", "./grafana/provisioning", "./grafana/dashboards"} <= set(ours)
+    assert all((ROOT / "deploy" / path).exists() for path in ours)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from shared.door.patient import HELD_BY
 from shared.secret import SUFFIX, is_secret
 from shared.settings import Settings, variable
 from shared.stream.application import GRACE_S
@@ -167,6 +168,19 @@ def test_nothing_may_talk_to_anything_but_for_what_is_said() -> None:
     ]
     assert set(outward) == {"notifier"}
     assert "egress" not in policies["redis"]
+
+
+def test_the_ingress_reaches_every_door_that_answers_something() -> None:
+    """Events, and what is held of patients, go where a Redis user has the right to them: not to the planner."""
+    asked = {"intake", *HELD_BY.values()}
+    reached: set[str] = set()
+    for policy in (one["spec"] for one in ALL if one["kind"] == "NetworkPolicy"):
+        peers = [peer for rule in policy.get("ingress", []) for peer in rule["from"]]
+        if any("ingress-nginx" in str(peer) for peer in peers):
+            chosen = policy["podSelector"]
+            (label,) = chosen.get("matchLabels", {"": ""}).values()
+            reached |= {label} - {""} | {name for one in chosen.get("matchExpressions", []) for name in one["values"]}
+    assert reached == asked
 
 
 def test_each_service_is_scaled_by_the_streams_that_it_reads() -> None:
