@@ -41,6 +41,8 @@ BOOT_S = 3.0
 TRIM_PERIOD_S = 300.0
 LOOK_AHEAD_PERIOD_S = 0.5
 RETIRE_PERIOD_S = 3600.0
+KEEPER_OF_AUDIT = "notifier"
+"""The service that trims the audit log: nobody else need be able to."""
 MARK_MARGIN = timedelta(hours=1)
 """A mark must outlive the reading anew of its entry."""
 GC_THRESHOLD = 20_000
@@ -288,7 +290,8 @@ class Engine:
         while True:
             try:
                 gone = await trim(self.client, self.settings.partitions, retention, names)
-                gone += await Audit(self.client, self.settings.partitions, self.settings.audit_days).trim()
+                if KEEPER_OF_AUDIT in names:
+                    gone += await Audit(self.client, self.settings.partitions, self.settings.audit_days).trim()
             except NoPermissionError as error:
                 # Streams grow, and nothing is lost: no reason to end a service that warns of emergencies.
                 logger().error("not trimmed", reason=str(error)[:200])
