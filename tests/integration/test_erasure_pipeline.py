@@ -67,7 +67,7 @@ async def test_nothing_of_an_erased_patient_is_left_and_nothing_of_the_neighbour
             assert left <= STREAMS, "no timer brought anything back"
             await erase(client, BERTHA, later)
             await until_idle(client)
-            await trim(client, 1, timedelta(days=30), datetime.now(UTC) + timedelta(days=31))
+            await trim(client, 1, timedelta(days=30), now=datetime.now(UTC) + timedelta(days=31))
             assert await keys_that_name(client, [ANNA, ANNAS, BERTHA, BERTHAS]) == set()
             tombstones = [key for key in await contents(client) if ":erased:" in key]
             assert len(tombstones) == 2 * len(NAMES)
