@@ -80,7 +80,8 @@ def assert_rich(held: set[str], patient: str) -> None:
     wanted = {f"care:{{0}}:{name}:{kind}:{patient}" for name in NAMES for kind in ("state", "seen")}
     wanted |= {f"care:{{0}}:notifier:ledger:{patient}", f"care:{{0}}:prescriptions:{patient}"}
     wanted |= {f"care:{{0}}:{name}:timers" for name in NAMES}
-    wanted |= {f"care:{{0}}:notifier:list:{name}" for name in ("open", "digest:on_call")}
+    lists = ("open", "digest:on_call", "unanswered:emergency", "unanswered:routine", "untold:routine")
+    wanted |= {f"care:{{0}}:notifier:list:{name}" for name in lists}
     assert held == wanted
 
 

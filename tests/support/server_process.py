@@ -23,6 +23,8 @@ def server_process(folder: Path, *arguments: str, port: int | None = None) -> It
     port = port or free_port()
     own = ["--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     own += [] if "--tls-port" in arguments else ["--port", str(port)]
+    if "--cluster-enabled" in arguments:  # by itself 10,000 above the port, which may be beyond all ports
+        own += ["--cluster-port", str(free_port())]
     config = [argument for argument in arguments[:1] if argument.endswith(".conf")]
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(
