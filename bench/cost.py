@@ -7,7 +7,6 @@ import gc
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -74,7 +73,7 @@ def _care(sessions: int) -> _Timed:
     pipeline = _Timed([make(workload.SETTINGS) for make in MAKERS], now, perform=lambda *_: None)
     pipeline.replay([workload.intake(workload.MODEL, now)[1]])
     for number in range(sessions):
-        at = workload.BEGUN + timedelta(days=1 + workload.DAYS_BETWEEN * number)
+        at = workload.at_of(number)
         prescribed = workload.prescription(pipeline)
         session = workload.session(workload.MODEL, number, at, prescribed, size=workload.SESSION_BYTES)
         pipeline.replay([session[1], workload.morning(workload.MODEL, number, at)[1]])

@@ -63,12 +63,17 @@ def after(sessions: int) -> Workload:
     pipeline = PurePipeline([make(SETTINGS) for make in (make_intake, make_planner, make_progression)], now)
     pipeline.replay([intake(MODEL, BEGUN)[1]])
     for number in range(sessions):
-        at = BEGUN + timedelta(days=1 + DAYS_BETWEEN * number)
+        at = at_of(number)
         pipeline.replay([session(MODEL, number, at, prescription(pipeline))[1], morning(MODEL, number, at)[1]])
-    at = BEGUN + timedelta(days=1 + DAYS_BETWEEN * sessions)
+    at = at_of(sessions)
     pipeline.advance(at)
     raw = session(MODEL, sessions, at, prescription(pipeline), size=SESSION_BYTES)[1]
     return Workload(pipeline.record("progression", MODEL), raw, at)
+
+
+def at_of(number: int) -> datetime:
+    """When the patient does a session: at no instant at which a timer is due, or it would come out of order."""
+    return BEGUN + timedelta(days=1 + DAYS_BETWEEN * number, minutes=17)
 
 
 def prescription(pipeline: PurePipeline) -> list[dict[str, Any]]:
