@@ -148,7 +148,7 @@ async def test_while_redis_is_away_the_door_says_so_and_then_goes_on(
 ) -> None:
     """503 with Retry-After within seconds, the process lives, and the same event sent again is taken once."""
     server = private_server()
-    environment = environment_for(tmp_path, CARE_REDIS_URL=server.url)
+    environment = environment_for(tmp_path, CARE_REDIS_URL=server.url, CARE_REDIS_PATIENCE_S="300")
     async with command("run", "progression", environment=environment, log=tmp_path / "run.txt") as process:
         await wait_ready(environment, process, port_offset=3)
         async with client_for(server.url) as client:
