@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from bench import workload
-from bench.hop import CARED_FOR, WARM_UP, environment_of, worker
+from bench.hop import CARED_FOR, WARM_UP, environment_of, free_port, worker
 from bench.usage import cpu_s, redis_use, rss_mib
 from shared.event.wire import Stream
 from shared.stream.key import CLOCK, stream_key
@@ -68,7 +68,7 @@ async def at_size(
     async with contextlib.AsyncExitStack() as stack:
         pids = []
         for replica in range(replicas):
-            own = {"CARE_CONSUMER": f"bench-{replica}", "CARE_HTTP_PORT": str(18180 + 10 * replica)}
+            own = {"CARE_CONSUMER": f"bench-{replica}", "CARE_HTTP_PORT": str(free_port())}
             pids.append(await stack.enter_async_context(worker((*python, "run", "progression"), environment | own)))
         await workload.send(client, work, first, partitions)
         await _until(client, len(first), partitions)

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -142,10 +143,17 @@ def environment_of(url: str, work: workload.Workload) -> dict[str, str]:
         "CARE_REDIS_URL": url,
         "CARE_CLOCK": "replay",
         "CARE_CONSUMER": "bench-0",
-        "CARE_HTTP_PORT": "18180",
+        "CARE_HTTP_PORT": str(free_port()),
         "CARE_LOG_FORMAT": "json",
         "CARE_LOG_LEVEL": os.environ.get("BENCH_LOG_LEVEL", "info"),
     }
+
+
+def free_port() -> int:
+    """A TCP port for which, and the four after it, nobody is likely to listen."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return min(int(probe.getsockname()[1]), 65_000)
 
 
 @contextlib.asynccontextmanager
