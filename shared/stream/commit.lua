@@ -8,7 +8,7 @@
 --               alias, name (0 unless erased), subject,
 --               ledger, entries, listed {list, member, ms}, unlisted {list, member}, register, facts {name, value},
 --               acks, letters {entry_id, letter} }
---   strays:   { entry_id, letter ('' = none) }: entries of no patient
+--   strays:   entries that another service answers for: acknowledged, no more
 -- Returns the positions of the patients whose version has moved: nothing of theirs was changed.
 --
 -- Safe to send again after a timeout: a patient's second commit finds another version, a stray's finds
@@ -100,5 +100,5 @@ local lost = {}
 for position, patient in ipairs(plan.patients) do
   if not commit(patient) then lost[#lost + 1] = position end
 end
-for _, stray in ipairs(plan.strays) do bury(stray[1], stray[2]) end
+for _, entry_id in ipairs(plan.strays) do redis.call('XACK', source, group, entry_id) end
 return lost

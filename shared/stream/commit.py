@@ -52,9 +52,7 @@ class Commit:
     window_ms: int
     """How long marks against duplicates and tombstones are kept."""
 
-    async def __call__(
-        self, changes: Sequence[Change], strays: Sequence[tuple[str, bytes]], now: datetime
-    ) -> list[Change]:
+    async def __call__(self, changes: Sequence[Change], strays: Sequence[str], now: datetime) -> list[Change]:
         """Commits every change whose record nobody moved since it was read; returns the others."""
         if not changes and not strays:
             return []
@@ -69,7 +67,7 @@ class Commit:
             "window_ms": str(self.window_ms),
             "now_ms": str(to_ms(now)),
             "patients": [self._patient(change, keys) for change in changes],
-            "strays": [(entry_id, body.decode()) for entry_id, body in strays],
+            "strays": strays,
         }
         lost = await _COMMIT(self.client, list(keys.positions), [msgspec.msgpack.encode(plan)])
         return [changes[position - 1] for position in lost]

@@ -165,9 +165,8 @@ class Pump:
     ) -> tuple[list[Change], list[Change]]:
         loaded = await self._load(patients)
         changes = [self._fold(subject, *loaded[subject], entries, now) for subject, entries in patients.items()]
-        letters = [(entry.entry_id, b"") for entry in strays]
         sent = time.monotonic()
-        lost = await self._commit(changes, letters, now)
+        lost = await self._commit(changes, [entry.entry_id for entry in strays], now)
         kept = [change for change in changes if change not in lost] if lost else changes
         stray = [self._stray(entry) for entry in strays]
         self._meter.committed(kept, stray, begun, sent)
