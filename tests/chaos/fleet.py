@@ -11,8 +11,8 @@ from pathlib import Path
 from shared.stream.discovery import port_of
 from tests.chaos.patience import until
 from tests.chaos.server import die_with_parent
-from tests.support.black_box import SERVICES, free_ports
-from tests.support.running import environment_for, http_get
+from tests.support.black_box import SERVICES
+from tests.support.running import environment_for, free_port, http_get
 
 RESTART_S = 0.2
 READY_S = 120.0
@@ -28,7 +28,7 @@ class Replica:
         self.deaths: Counter[int] = Counter()
         """Statuses of its ends, negative for a signal; those of `stop` left out."""
         self.log = folder / f"{name}.log"
-        port = free_ports()
+        port = free_port()
         self._port = port_of(self.services, port)
         own = {"CARE_CONSUMER": name, "CARE_HTTP_PORT": str(port)}
         self._environment = environment_for(folder, **(dict(settings) | own))

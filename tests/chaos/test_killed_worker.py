@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from shared.event.wire import Stream
-from shared.stream.idle import is_idle
 from tests.integration.test_exactly_once import reported
-from tests.support.running import client_for, command, environment_for, publish, read, wait_ready
+from tests.support.running import client_for, command, environment_for, publish, read, until_idle_or_dead, wait_ready
 
 WORKER = "tests.support.worker"
 
@@ -41,9 +40,7 @@ async def test_killed_workers_lose_nothing_and_double_nothing(redis_url: str, tm
                 await feeder
         environment, log = environment_for(tmp_path, **changes), tmp_path / "log-last"
         async with command("progression", environment=environment, log=log, module=WORKER) as process:
-            async with asyncio.timeout(60):
-                while not await is_idle(client, 1):  # noqa: ASYNC110  # Redis tells nobody
-                    await asyncio.sleep(0.05)
+            await until_idle_or_dead(client, process, log)
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
             assert await process.wait() == 0

@@ -16,12 +16,12 @@ from tests.support.black_box import (
     System,
     command,
     event,
-    free_ports,
     http,
     intake,
     new_patient,
     session,
 )
+from tests.support.running import free_port
 
 SETTINGS = {
     "CARE_REDIS_URL",
@@ -73,7 +73,7 @@ def test_one_process_serves_health_and_documents_under_its_port(care: System, pa
 
 def test_each_service_alone_has_a_port_of_its_own(another: Callable[..., System]) -> None:
     """A process per service on one machine: port + 1 to + 4, and each ends with status 0 when told to."""
-    first = free_ports()
+    first = free_port()
     care = another(services=("intake",), CARE_HTTP_PORT=str(first))
     for name in SERVICES[1:]:
         care.start(name)

@@ -9,8 +9,7 @@ import pytest
 from shared.stream.connection import await_server
 from shared.stream.error import UnreachableError, UnsuitableError
 from shared.stream.suitability import check_version, weaknesses
-from tests.support.black_box import free_ports
-from tests.support.running import client_for, command, environment_for, wait_ready
+from tests.support.running import client_for, command, environment_for, free_port, wait_ready
 from tests.support.server_process import server_process
 
 SAFE = ("--appendonly", "yes")
@@ -18,7 +17,7 @@ SAFE = ("--appendonly", "yes")
 
 def environment_on(port: int, folder: Path) -> dict[str, str]:
     """Of a command that uses the server on this port, and none of its neighbours."""
-    return environment_for(folder, CARE_REDIS_URL=f"redis://127.0.0.1:{port}", CARE_HTTP_PORT=str(free_ports()))
+    return environment_for(folder, CARE_REDIS_URL=f"redis://127.0.0.1:{port}", CARE_HTTP_PORT=str(free_port()))
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.black_box import free_ports
 from tests.support.deployed_redis import DeployedRedis, deployed_redis
-from tests.support.running import command, environment_for, wait_ready
+from tests.support.running import command, environment_for, free_port, wait_ready
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +19,7 @@ async def test_a_service_speaks_tls_to_redis(encrypted: DeployedRedis, tmp_path:
     """The authority's certificate is named in the address; client, subscribers and script calls all use it."""
     log = tmp_path / "log"
     environment = environment_for(
-        tmp_path, CARE_REDIS_URL_FILE=str(encrypted.url_file("intake")), CARE_HTTP_PORT=str(free_ports())
+        tmp_path, CARE_REDIS_URL_FILE=str(encrypted.url_file("intake")), CARE_HTTP_PORT=str(free_port())
     )
     async with command("run", "intake", environment=environment, log=log) as process:
         await wait_ready(environment, process, port_offset=1)

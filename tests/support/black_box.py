@@ -8,7 +8,6 @@ import binascii
 import contextlib
 import itertools
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -442,16 +441,3 @@ def command(found: System, *arguments: str, **settings: str) -> subprocess.Compl
         timeout=60,
         check=False,
     )
-
-
-def free_ports() -> int:
-    """The first of six ports that are free together."""
-    for _ in range(50):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            first: int = probe.getsockname()[1]
-        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            for port in range(first, first + 6):
-                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            return first
-    raise AssertionError("no free ports")

@@ -16,8 +16,9 @@ from typing import Any
 import httpx
 from standardwebhooks import Webhook
 
-from tests.support.black_box import SERVICES, System, free_ports, intake, session
+from tests.support.black_box import SERVICES, System, intake, session
 from tests.support.deployed_redis import DeployedRedis
+from tests.support.running import free_port
 
 WAIT_S = 180.0
 """A machine may be loaded."""
@@ -113,7 +114,7 @@ class Care:
 def deployed_care(deployed: DeployedRedis, folder: Path) -> Iterator[Care]:
     """Running, with a walker who has trained once, and somebody with a red flag."""
     system = System(deployed.url_file("admin").read_text().strip(), folder)
-    care = Care(deployed, system, folder / "heartbeat", free_ports())
+    care = Care(deployed, system, folder / "heartbeat", free_port())
     now = datetime.now(UTC)
     try:
         for name in SERVICES:

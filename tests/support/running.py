@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -65,10 +66,19 @@ async def move_clock(
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port for which, and the five after it, nobody listens.
+
+    From below those that the system hands out by itself: between this look and the start of whoever is to listen,
+    no outgoing connection can take it. And 10,000 above it there is room for the bus of a Redis Cluster.
+    """
+    dice = random.SystemRandom()
+    for _ in range(100):
+        first = dice.randrange(10_000, 22_000, 10)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            for port in range(first, first + 6):
+                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return first
+    raise AssertionError("no free ports")
 
 
 def environment_for(data_dir: Path, **changes: str) -> dict[str, str]:
@@ -141,6 +151,21 @@ async def read(client: Redis, stream: Stream, partition: int = 0) -> list[dict[s
     """All events of a stream, decoded."""
     entries: Any = await client.xrange(stream_key(partition, stream))
     return [json.loads(fields[b"__data__"]) for _, fields in entries]
+
+
+async def until_idle_or_dead(
+    client: Redis, process: asyncio.subprocess.Process, log: Path, *, timeout_s: float = 120.0
+) -> None:
+    """Waits until nothing is left to do for a command that runs. Where it ends first, its last words are the error."""
+    waiting = asyncio.create_task(wait_until_idle(client, 1, timeout_s=timeout_s, poll_s=0.05))
+    ended = asyncio.create_task(process.wait())
+    await asyncio.wait([waiting, ended], return_when=asyncio.FIRST_COMPLETED)
+    ended.cancel()
+    if not waiting.done():
+        waiting.cancel()
+        said = await asyncio.to_thread(log.read_text)
+        raise AssertionError(f"ended with status {process.returncode}: {said[-2000:]}")
+    waiting.result()
 
 
 async def until_idle(client: Redis, count: int | None = None, stream: Stream = Stream.ADJUSTMENTS) -> None:

@@ -15,8 +15,8 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from shared import probe
-from tests.support.black_box import free_ports
 from tests.support.deployed_redis import ROOT
+from tests.support.running import free_port
 
 
 @pytest.mark.slow
@@ -88,7 +88,7 @@ def listening(port: int, status: int) -> Iterator[None]:
 @pytest.mark.parametrize("offset", range(5))
 def test_a_container_is_healthy_when_its_service_is_ready(offset: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever of the services it runs, without being told which."""
-    first = free_ports()
+    first = free_port()
     monkeypatch.setenv("CARE_HTTP_PORT", str(first))
     monkeypatch.setenv("CARE_HTTP_HOST", "0.0.0.0")  # noqa: S104  # as in the container
     assert probe.main() == 1
