@@ -283,7 +283,10 @@ class Engine:
                 found = await scout.look()
                 if found:
                     logger().warning("looked ahead", stream=scout.pump.key, entries=found)
-            await asyncio.sleep(LOOK_AHEAD_PERIOD_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_AHEAD_PERIOD_S):
+                    await self.runtime.backlog.wait()
+            self.runtime.backlog.clear()
 
     async def _trim(self) -> None:
         names, retention = [service.name for service in self.services], timedelta(days=self.settings.retention_days)

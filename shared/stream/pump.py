@@ -7,7 +7,7 @@ import asyncio
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,6 +37,9 @@ from shared.trace import Traces
 ATTEMPTS = 50
 """Of one commit under contention; then the entries stay pending and are tried again later."""
 
+BEHIND_S = 5.0
+"""A full batch means a backlog, for so long."""
+
 NOBODY = ""
 """Stands for the patient of an entry that is no event: the mark of its dead letter has to lie somewhere."""
 
@@ -54,6 +57,8 @@ class Runtime:
     protocols: Protocols
     metrics: Metrics
     traces: Traces | None = None
+    backlog: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set where a queue begins to be longer than what is read of it at once."""
 
 
 class Pump:
@@ -86,6 +91,8 @@ class Pump:
         """Handles one batch. Raises for what concerns all of it: Redis gone, the clock wrong."""
         begun = time.monotonic()
         if len(ids) >= self._runtime.settings.batch_size:
+            if begun - self.full_at > BEHIND_S:
+                self._runtime.backlog.set()
             self.full_at = begun
         now = await self._runtime.clock.now()
         patients: dict[str, list[Entry]] = {}

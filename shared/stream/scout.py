@@ -16,13 +16,11 @@ from shared.event.vocabulary import vocabulary
 from shared.event.wire import Stream
 from shared.stream.fold import LOOKED_AHEAD
 from shared.stream.key import DATA_FIELD
-from shared.stream.pump import Pump
+from shared.stream.pump import BEHIND_S, Pump
 from shared.stream.salvage import SUDDEN_SEVERE_PAIN
 
 PAGE = 500
 """Entries read at once: about half a megabyte."""
-BEHIND_S = 5.0
-"""A full batch means a backlog, for so long."""
 WATCHED = (Stream.INTAKES, Stream.SESSIONS)
 
 Process = Callable[[Pump, Sequence[bytes], Sequence[Any], Sequence[int]], Awaitable[None]]
