@@ -1,6 +1,7 @@
 """`make fuzz`: the long form, first in process, then through the running services. Exit status 1 on any violation."""
 
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -26,7 +27,12 @@ def main(
     began = time.monotonic()
     try:
         with console().status("…") as status:
-            report = fuzz(events, seed, lambda so_far: status.update(f"in process: {so_far.events:,} of {events:,}"))
+            report = fuzz(
+                events,
+                seed,
+                lambda so_far: status.update(f"in process: {so_far.events:,} of {events:,}"),
+                processes=os.cpu_count() or 1,
+            )
         _tell(report, time.monotonic() - began)
         if through_services:
             services = asyncio.run(_services(through_services, per_second, seed))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -29,21 +30,32 @@ class Report:
     """Of each service's decision on each event or timer."""
 
 
-def fuzz(count: int, seed: int, tell: Callable[[Report], None] = lambda _: None) -> Report:
-    """So many events. Raises AssertionError, or what a core raised, with the seed of the batch."""
-    report = Report()
-    for number in range(-(-count // BATCH)):
-        batch_seed = f"{seed}/{number}"
-        try:
-            _batch(Random(batch_seed), min(BATCH, count - report.events), report)  # noqa: S311  # no secret
-        except Exception as error:
-            error.add_note(f"batch {batch_seed}")
-            raise
-        tell(report)
-    return report
+def fuzz(count: int, seed: int, tell: Callable[[Report], None] = lambda _: None, processes: int = 1) -> Report:
+    """So many events. Raises AssertionError, or what a core raised, with the seed of the batch.
+
+    The events are the same however many processes share the work.
+    """
+    whole = Report()
+    seeds = [f"{seed}/{number}" for number in range(-(-count // BATCH))]
+    sizes = [min(BATCH, count - BATCH * number) for number in range(len(seeds))]
+    with ProcessPoolExecutor(processes) as pool:
+        for one in pool.map(_batch, seeds, sizes) if processes > 1 else map(_batch, seeds, sizes):
+            whole.events += one.events
+            whole.dead += one.dead
+            whole.outcomes += one.outcomes
+            tell(whole)
+    return whole
 
 
-def _batch(rng: Random, count: int, report: Report) -> None:
+def _batch(seed: str, count: int) -> Report:
+    try:
+        return _played(Random(seed), count)  # noqa: S311  # no secret
+    except Exception as error:
+        error.add_note(f"batch {seed}")
+        raise
+
+
+def _played(rng: Random, count: int) -> Report:
     source = Source(rng, PATIENTS, EPOCH)
     pipeline = four_services_pipeline(EPOCH)
     for stream, raw in source.first():
@@ -59,6 +71,5 @@ def _batch(rng: Random, count: int, report: Report) -> None:
     twice = [place for place, times in places.items() if times > 1]
     assert not twice, f"dead letters twice: {twice[:3]}"
     assert all(letter.error.code and letter.error.path.startswith("$") for letter in letters)
-    report.events += count
-    report.dead.update(letter.error.code for letter in letters)
-    report.outcomes.update(step.outcome for step in pipeline.steps)
+    dead = Counter(letter.error.code for letter in letters)
+    return Report(count, dead, Counter(step.outcome for step in pipeline.steps))
