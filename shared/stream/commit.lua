@@ -4,7 +4,7 @@
 -- ARGV  [1] the plan, as MessagePack:
 --   group, source (stream key), dead (dead letters key), timers, due, urgent (keys), window_ms, now_ms
 --   patients: { state, tombstone, seen, numbers, version, record ('' = leave), expires, buried, erased,
---               marks, unmarks, events {stream, prefix, suffix, program, mode}, set {member, due_ms}, cancelled,
+--               marks, unmarks, events {stream, prefix, suffix, program, mode, place, rejected}, set {member, due_ms}, cancelled,
 --               alias, name (0 unless erased), subject,
 --               ledger, entries, listed {list, member, ms}, unlisted {list, member}, register, facts {name, value},
 --               acks, letters {entry_id, letter} }
@@ -25,7 +25,13 @@ local function bury(entry_id, letter)
   end
 end
 
-local function publish(event, numbers)
+local function publish(event, numbers, now)
+  if event[6] ~= '' then
+    local rejected = KEYS[event[7]]
+    if redis.call('ZADD', rejected, 'NX', string.format('%d', now), event[6]) == 0 then return end
+    redis.call('ZREMRANGEBYSCORE', rejected, '-inf', string.format('(%d', now - tonumber(plan.window_ms)))
+    redis.call('PEXPIRE', rejected, plan.window_ms)
+  end
   local body = event[2]
   if event[5] ~= '' then
     local number
@@ -76,7 +82,7 @@ local function commit(patient)
     redis.call('ZREMRANGEBYSCORE', seen, '-inf', string.format('(%d', now - tonumber(plan.window_ms)))
     redis.call('PEXPIRE', seen, plan.window_ms)
   end
-  for _, event in ipairs(patient.events) do publish(event, numbers) end
+  for _, event in ipairs(patient.events) do publish(event, numbers, now) end
   for _, member in ipairs(patient.cancelled) do redis.call('ZREM', timers, member) end
   for _, timer in ipairs(patient.set) do
     -- One that is due already goes to its stream in this very step: nobody sees the service idle between.

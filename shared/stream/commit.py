@@ -19,6 +19,7 @@ from shared.stream.key import (
     list_key,
     prescriptions_key,
     register_key,
+    rejected_key,
     seen_key,
     state_key,
     stream_key,
@@ -99,6 +100,8 @@ class Commit:
                     event.suffix.decode(),
                     event.program_id,
                     event.numbering,
+                    event.place,
+                    keys(rejected_key(self.partition)) if event.place else 0,
                 )
                 for event in change.events
             ],

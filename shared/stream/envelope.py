@@ -34,6 +34,9 @@ class Outgoing:
     suffix: bytes = b""
     program_id: str = ""
     numbering: Literal["", "next", "current"] = ""
+    place: str = ""
+    """Of a dead letter: the entry that it is about. Several services may wait in vain for what one entry names, each
+    for something else; the first of them tells."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -252,7 +252,8 @@ class Fold:
         for rejection in decision.rejections:
             refusal = Refusal(rejection.origin, rejection.code, rejection.path, rejection.message)
             body = letter(service.name, change.subject, cause, refusal, incoming.time)
-            events.append(Outgoing(Stream.DEAD_LETTERS, body))
+            place = f"{rejection.origin.stream}|{rejection.origin.entry_id}"
+            events.append(Outgoing(Stream.DEAD_LETTERS, body, place=place))
         change.record = Record(
             state=decision.state,
             timers=_timers(change.record.timers, decision.timers, cause),

@@ -149,6 +149,11 @@ def prescriptions_key(partition: int, patient: str) -> str:
     return f"care:{{{partition}}}:prescriptions:{patient}"
 
 
+def rejected_key(partition: int) -> str:
+    """Sorted set of the entries that some service has rejected, scored by when, in ms: each has one dead letter."""
+    return f"care:{{{partition}}}:rejected"
+
+
 def http_requests_key(key_id: str) -> str:
     """How many requests an API key has made in the running minute."""
     return f"care:{{0}}:http:requests:{key_id}"

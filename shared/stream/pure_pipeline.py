@@ -103,6 +103,7 @@ class PurePipeline:
         self._queue: deque[tuple[str, Stream, str, bytes]] = deque()
         self._holdings: dict[tuple[str, str], _Holding] = defaultdict(_Holding)
         self._numbers: dict[tuple[str, str], int] = defaultdict(int)
+        self._rejected: set[str] = set()
         self.ledgers: dict[tuple[str, str], list[bytes]] = defaultdict(list)
         """By service and patient, as encoded in Redis."""
         self._fired = 0
@@ -241,7 +242,9 @@ class PurePipeline:
         holding.marks.update(change.marks)
         holding.marks.difference_update(change.unmarks)
         for event in change.events:
-            self._append(event.stream, self._numbered(patient, event))
+            if event.place not in self._rejected:
+                self._append(event.stream, self._numbered(patient, event))
+            self._rejected |= {event.place} - {""}
         for _, letter in change.letters:
             self._append(Stream.DEAD_LETTERS, letter)
 
