@@ -24,7 +24,7 @@ from shared.stream.engine import Engine
 from shared.stream.key import DATA_FIELD, Lane, stream_key
 from shared.stream.pump import Pump, key_of
 from shared.stream.server import CareApplication
-from shared.stream.subscription import begin_at_the_beginning, pause_when_refused
+from shared.stream.subscription import begin_at_the_beginning, pause_when_refused, read_once_started
 
 BLOCK_MS = 1000
 """How long a read waits for entries. Below redis-py's socket timeout of 5 s; it costs no latency."""
@@ -103,6 +103,7 @@ def _subscribe(
     subscribe(_handler(engine, pump, _payloads(stream) if isinstance(stream, Stream) else bytes))
     begin_at_the_beginning(subscribe)
     pause_when_refused(subscribe)
+    read_once_started(subscribe, engine.started)
     return subscription
 
 

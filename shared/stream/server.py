@@ -70,6 +70,23 @@ class CareApplication(AsgiFastStream):
         else:
             await super().__call__(scope, receive, send)
 
+    async def lifespan(self, scope: Any, receive: Any, send: Any) -> None:
+        """A start that fails ends the process: uvicorn would serve on, with some subscribers and no timers."""
+
+        async def end_first(message: Any) -> None:
+            has_failed = message["type"].endswith(".failed")
+            if has_failed and not self.engine.started.is_set():
+                await self._shutdown()  # FastStream's own was cancelled together with the start
+            await send(message | {"message": ""} if has_failed else message)
+
+        try:
+            await super().lifespan(scope, receive, end_first)
+        except Exception as error:
+            if self.engine.started.is_set():
+                logger().warning("stopped with an error", error=type(error).__name__)
+            else:
+                self.engine.fail(StreamError(f"could not start ({type(error).__name__})"))
+
     async def run(self, log_level: int = logging.INFO, run_extra_options: dict[str, Any] | None = None) -> None:
         """What `faststream run` calls. Ends with status 1 where it could not go on."""
         options = run_extra_options or {}

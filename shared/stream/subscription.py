@@ -1,4 +1,4 @@
-"""Two amendments to FastStream's stream subscribers, by private names that the pinned version keeps (decision 0003)."""
+"""Amendments to FastStream's stream subscribers, by private names that the pinned version keeps (decision 0003)."""
 
 import asyncio
 from typing import Any
@@ -14,6 +14,25 @@ def begin_at_the_beginning(subscriber: Any) -> None:
     Its own start makes it at the end of the stream, and what lies there is never read.
     """
     subscriber.last_id, subscriber.read_id = "0", ">"
+
+
+def read_once_started(subscriber: Any, started: asyncio.Event) -> None:
+    """Makes a subscriber read only when the whole process has started.
+
+    FastStream gives each three seconds for its first read with all that follows from it. A full batch after a pause
+    takes longer, and the process then lives on with this subscriber and without timers, recovery and watchdog.
+    """
+    read = subscriber._get_msgs
+    has_begun = False
+
+    async def read_or_begin(*arguments: Any) -> None:
+        nonlocal has_begun
+        if has_begun:
+            await started.wait()
+            await read(*arguments)
+        has_begun = True
+
+    subscriber._get_msgs = read_or_begin
 
 
 def pause_when_refused(subscriber: Any) -> None:

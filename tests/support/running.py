@@ -154,10 +154,10 @@ async def read(client: Redis, stream: Stream, partition: int = 0) -> list[dict[s
 
 
 async def until_idle_or_dead(
-    client: Redis, process: asyncio.subprocess.Process, log: Path, *, timeout_s: float = 120.0
+    client: Redis, process: asyncio.subprocess.Process, log: Path, *, partitions: int = 1, timeout_s: float = 120.0
 ) -> None:
     """Waits until nothing is left to do for a command that runs. Where it ends first, its last words are the error."""
-    waiting = asyncio.create_task(wait_until_idle(client, 1, timeout_s=timeout_s, poll_s=0.05))
+    waiting = asyncio.create_task(wait_until_idle(client, partitions, timeout_s=timeout_s, poll_s=0.05))
     ended = asyncio.create_task(process.wait())
     await asyncio.wait([waiting, ended], return_when=asyncio.FIRST_COMPLETED)
     ended.cancel()
