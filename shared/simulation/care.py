@@ -54,6 +54,8 @@ def exercises_of(
 
 DELOAD = "P13"
 """The rule of the lighter week of every few."""
+ENDS_OF_DELOAD = {("progress", DELOAD), ("regress", "P15")}
+"""It was tolerated, or a flare took its place."""
 
 
 @dataclass(slots=True)
@@ -71,7 +73,7 @@ class Tally:
     shares: list[tuple[int, float]] = field(default_factory=list)
     """(day, share done of what was prescribed) of each session."""
     progress_days: list[float] = field(default_factory=list)
-    """When anything harder was prescribed because the load before it had been tolerated."""
+    """When more of an exercise that loads was prescribed because the load before it had been tolerated."""
     lighter: list[tuple[float, float | None]] = field(default_factory=list)
     """From when to when the load was lighter by plan; None: still."""
     days_done: list[int] = field(default_factory=list)
@@ -326,17 +328,27 @@ class Care:
             self.tally.ended_day = _days(self._pipeline.now)
         for adjusted in self.inbox.adjusted:
             self.tally.unsafe_progressions += self._is_unsafe(adjusted)
-            self._note_progress({(one["decision"], one["rule"]) for one in adjusted["changes"]})
+            self._note_progress(adjusted["changes"])
         self.inbox.adjusted.clear()
 
-    def _note_progress(self, decided: set[tuple[str, str]]) -> None:
+    def _note_progress(self, changes: Sequence[dict[str, Any]]) -> None:
         day, lighter = _days(self._pipeline.now), self.tally.lighter
+        decided = {(one["decision"], one["rule"]) for one in changes}
         if ("regress", DELOAD) in decided:
             lighter.append((day, None))
-        elif ("progress", DELOAD) in decided and lighter:
+        elif lighter and lighter[-1][1] is None and not decided.isdisjoint(ENDS_OF_DELOAD):
             lighter[-1] = (lighter[-1][0], day)
-        if any(decision == "progress" and rule != DELOAD for decision, rule in decided):
+        if any(
+            one["decision"] == "progress" and one["rule"] != DELOAD and self._loads(one["exercise_id"])
+            for one in changes
+        ):
             self.tally.progress_days.append(day)
+
+    def _loads(self, exercise_id: str) -> bool:
+        """Whether an exercise counts as dose for what the patient is treated for; walking and stretches do not."""
+        exercise = self.protocols.exercises.exercises[exercise_id]
+        treated = (self.inbox.program or {}).get("conditions", self.patient.presentation.condition_ids)
+        return any(exercise.kind in self.protocols.condition(one).course.dose.kinds for one in treated)
 
     def _is_unsafe(self, adjusted: dict[str, Any]) -> bool:
         """A rise after a session above 5/10, or by a morning worse than before the session."""

@@ -5,9 +5,9 @@
 (an adequate course of 12 and its one extension of 6) or the whole run where that is shorter.
 
 `adequate_day`: the first evening by which the program's least weeks had passed, its sessions were done at its
-adherence, and the dose was reached: effort of 6, as told, in 2 of the last 4 weeks, or no more progress was tolerated
-for 3 weeks, that is, the patient did what was prescribed and nothing of it became harder; weeks that are lighter by
-plan do not count. Source: §6.1 b as RULEOUT.
+adherence and in four fifths of the weeks, and the dose was reached: effort of 6, as told, in 2 of the last 4 weeks, or
+no more progress was tolerated for 3 weeks, that is, the patient did what was prescribed and no exercise that loads
+became harder; weeks that are lighter by plan do not count. Source: §6.1 a and b as RULEOUT.
 """
 
 from collections import deque
@@ -23,6 +23,7 @@ BEST_INTENSITY = 0.85
 JUDGED_WEEKS = 18
 EFFORT_RPE, EFFORT_WEEKS, EFFORT_WITHIN = 6.0, 2, 4
 STILL_WEEKS, FULFILLED_SHARE = 3, 0.8
+ACTIVE_WEEKS_SHARE = 0.8
 
 
 def responds(patient: Patient, model: Model, weeks: int) -> bool:
@@ -48,9 +49,16 @@ def adequate_day(tally: Tally, program: dict[str, Any] | None) -> float | None:
         if day < least_day or count < course["min_sessions"]:
             continue
         due = sum(one <= day for one in tally.days_due)
-        if count >= course["min_adherence"] * due and _is_dosed(tally, day):
+        if count >= course["min_adherence"] * due and _is_spread(tally, day) and _is_dosed(tally, day):
             return float(day)
     return None
+
+
+def _is_spread(tally: Tally, day: int) -> bool:
+    """Whether there was a session in enough of the weeks in which one was due."""
+    due = {one // 7 for one in tally.days_due if one <= day}
+    done = {one // 7 for one in tally.days_done if one <= day}
+    return len(due & done) >= ACTIVE_WEEKS_SHARE * len(due)
 
 
 def _is_dosed(tally: Tally, day: int) -> bool:

@@ -1,10 +1,13 @@
 """What months of reports lead to: the status that is told, and when a person is asked."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from services.progression.domain.state import Snapshot
+from services.progression.domain.tolerance import stalled_weeks
 from shared.decision import Numbering
 from shared.event.adjustment import GoalReached
 from tests.support.progression import Care, at, changed, checkin, decided, performed, planned, program, session
@@ -134,6 +137,60 @@ def test_weeks_of_pain_that_forbids_more_are_a_stall() -> None:
     live(care, range(5), flat(5), worst=4.5, rpe=5)
     assert care.state is not None
     assert care.state.head.stalled_weeks >= 3
+
+
+def stalled(care: Care) -> int:
+    assert care.state is not None
+    return stalled_weeks(care.state.head)
+
+
+def test_a_week_without_training_ends_the_weeks_in_which_no_more_was_tolerated() -> None:
+    """Four weeks of pain, one away, one more: nothing shows what three weeks in a row would."""
+    care = start()
+    live(care, range(5), flat(5), worst=4.5, rpe=5)
+    assert stalled(care) >= 3
+    care.pass_time(at(42.05))
+    assert stalled(care) <= 1
+    live(care, range(6, 7), flat(5), worst=4.5, rpe=5)
+    assert stalled(care) <= 2
+
+
+def test_three_weeks_without_progress_are_counted_to_the_day() -> None:
+    """What became harder in the middle of a week need not wait for the end of the fourth; before, it is not enough."""
+    care = start()
+    live(care, range(1), flat(5), rpe=5)
+    assert any(change.decision == "progress" for one in care.adjustments for change in one.changes)
+    live(care, range(1, 3), flat(5), worst=4.5, rpe=5)
+    assert care.state is not None
+    harder = care.state.head.harder_at
+    assert harder is not None
+    assert harder > at(0)
+    assert stalled(care) < 3
+    for day in (0, 2, 4):
+        time = at(21 + day + 0.1)
+        care.pass_time(time)
+        care.feed(session(time, performed(care.prescription, rpe=5), pain=4.5))
+        assert (stalled(care) >= 3) == (time - harder >= timedelta(weeks=3))
+        care.feed(checkin(at(21 + day + 0.9), morning=2.0))
+
+
+def test_a_lighter_week_by_plan_is_no_week_in_which_no_more_was_tolerated() -> None:
+    """A deload asks for less by itself: when it is over, the time without progress is as long as when it began."""
+    care = start()
+    still: list[timedelta] = []
+    for day in (7 * week + day for week in range(10) for day in (0, 2, 4)):
+        for time, told in ((at(day + 0.1), None), (at(day + 0.9), checkin(at(day + 0.9), morning=2.0))):
+            before = care.state.head if care.state else Snapshot()
+            care.pass_time(time)
+            care.feed(told or session(time, performed(care.prescription, rpe=5)))
+            assert care.state is not None
+            if before.is_lighter_by_plan != care.state.head.is_lighter_by_plan:
+                assert care.state.head.harder_at is not None
+                still.append(time - care.state.head.harder_at)
+        if len(still) == 2:
+            break
+    begun, ended = still
+    assert begun == ended
 
 
 def test_another_diagnosis_begins_its_own_course() -> None:

@@ -1,12 +1,14 @@
 """When conservative care may be called failed, and when it is something else."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from math import exp
 
 import msgspec
 import pytest
 
-from services.progression.domain.verdict import Extension
+from services.progression.domain.statistic import week_of, with_session
+from services.progression.domain.verdict import Circumstance, Extension, Verdict, judge
 from tests.support.care_course import Care, flat, pain_goal, unchanged, weekly
 
 NON_RESPONDER = Care(baseline={"NPRS": 7.0, "PSFS": 4.0}, reports=unchanged(7))
@@ -56,6 +58,23 @@ def test_sessions_without_effort_are_under_dosed() -> None:
     assert verdict.kind == "under_dosed"
     assert verdict.turning_point is not None
     assert "6" in verdict.turning_point
+
+
+def test_hard_days_around_a_sunday_are_no_two_weeks_of_effort() -> None:
+    """Effort in the week that runs is not read yet: it may lie days, not a week, from the one before."""
+    easy = replace(NON_RESPONDER, rpe=4, weeks=13)
+    hard = [easy.now - timedelta(days=8), easy.now - timedelta(days=6)]  # a Saturday and a Monday
+    assert week_of(easy.statistic(), hard[0]) < week_of(easy.statistic(), hard[1])
+    statistic = easy.statistic()
+    for time in hard:
+        statistic = with_session(statistic, 3, 8, time)
+
+    def verdict(now: datetime) -> Verdict:
+        nothing = Circumstance(False, False, None, None, easy.owed)
+        return judge(statistic, easy.adherence(), (), easy.course, easy.adequate, nothing, now=now)
+
+    assert verdict(hard[1] + timedelta(hours=1)).kind == "under_dosed"
+    assert verdict(easy.now).kind == "failed"
 
 
 def test_load_that_could_not_rise_for_three_weeks_is_enough_dose() -> None:

@@ -60,6 +60,16 @@ def test_who_comes_too_seldom_had_no_adequate_course() -> None:
     assert adequate_day(tally(rpe=7, days=tuple(range(0, 140, 4))), PROGRAM) is None
 
 
+def test_who_stays_away_for_weeks_had_no_adequate_course() -> None:
+    """Enough sessions in too few weeks are no course: four fifths of the weeks are needed. Source: RULEOUT a."""
+    days = tuple(day for day in range(0, 140, 2) if (day // 7) % 4)
+    assert len(days) >= 0.7 * 70
+    assert adequate_day(tally(rpe=7, days=days), PROGRAM) is None
+    assert (
+        adequate_day(tally(rpe=7, days=tuple(day for day in range(0, 140, 2) if (day // 7) % 6)), PROGRAM) is not None
+    )
+
+
 def test_without_a_program_nothing_was_delivered() -> None:
     """Who is referred at once had no course at all."""
     assert adequate_day(tally(rpe=7), None) is None

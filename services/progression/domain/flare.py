@@ -112,6 +112,7 @@ def _step_back(turn: Turn) -> None:
                 "Symptoms have flared, so this exercise goes one step back.",
             )
         tracks.append(mark(replace(track, dose=lighter, at_top=0), turn.at))
+    turn.end_lighter_time()
     turn.set(
         tracks=tuple(tracks),
         relief=Relief(turn.at + timedelta(days=rule.days), rule.volume_factor, "P15"),

@@ -73,7 +73,8 @@ def settle(turn: Turn) -> None:
             turn.keep(exercise_id, *block)
         return
     if s.relief is not None:
-        turn.set(relief=None, lightened_at=turn.at)
+        turn.end_lighter_time()
+        turn.set(lightened_at=turn.at)
         turn.say("P13", "The lighter time is over and was tolerated: the usual volume returns, the load stays.")
         for track in s.tracks:
             before = s.in_force(track.dose)

@@ -11,6 +11,7 @@ from services.progression.domain.hold import excused_days
 from services.progression.domain.response import Assessment, assess
 from services.progression.domain.state import Snapshot
 from services.progression.domain.statistic import week_of
+from services.progression.domain.tolerance import stalled_weeks
 from services.progression.domain.trend import Rise, rise
 from services.progression.domain.turn import Turn
 from services.progression.domain.verdict import Circumstance, Verdict, VerdictKind, judge
@@ -67,7 +68,7 @@ def verdict_now(turn: Turn, figured: AdherenceFigures | None = None) -> Verdict 
     circumstance = Circumstance(
         in_flare=is_in_flare(turn),
         red_flag_open=s.escalation("red_flag") is not None,
-        stalled_weeks=s.stalled_weeks,
+        stalled_weeks=stalled_weeks(s),
         extension=s.extension,
         measures_owed=book.measures,
         modifiers=book.modifiers,

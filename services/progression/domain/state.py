@@ -71,6 +71,10 @@ class Relief(Struct, frozen=True):
     rule: str
 
 
+PLANNED_RELIEF = "P13"
+"""The rule of the lighter week of every few."""
+
+
 class Flare(Struct, frozen=True):
     """A flare of symptoms since its first sign. Source: P14, P15."""
 
@@ -217,9 +221,9 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     extension: Extension | None = None
     tolerated: tuple[Tolerated, ...] = ()
     harder_at: datetime | None = None
-    """When more of an exercise that loads was last asked for."""
+    """When more of an exercise that loads was last asked for; later by the lighter times since then."""
     stalled_weeks: int = 0
-    """Weeks since then in which all was done and answered."""
+    """Weeks since then in which all was done and answered, without one between them in which too little was done."""
     statistic: Statistic | None = None
     adherence: Adherence | None = None
     goals: tuple[GoalState, ...] = ()
@@ -229,6 +233,10 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     def is_running(self) -> bool:
         """Sessions are due: active, not held."""
         return self.status == "active" and not self.holds
+
+    @property
+    def is_lighter_by_plan(self) -> bool:
+        return self.relief is not None and self.relief.rule == PLANNED_RELIEF
 
     def in_force(self, dose: Dose) -> Dose:
         """What is prescribed of a dose: with fewer sets in a lighter time."""

@@ -14,13 +14,12 @@ from services.progression.domain.circumstance import highest_effort_rpe, load_ma
 from services.progression.domain.fact import Performed, SessionFact
 from services.progression.domain.load import Track
 from services.progression.domain.phase import is_met, leading
-from services.progression.domain.state import Snapshot, Tolerated
+from services.progression.domain.state import PLANNED_RELIEF, Snapshot, Tolerated
 from services.progression.domain.turn import Turn
 from shared.protocol.program import Criterion
 
 TRIED_LIMIT = 24
 REDUCED_BY_SYMPTOMS = ("P15", "P17")
-PLANNED_RELIEF = "P13"
 WEEK = timedelta(weeks=1)
 
 
@@ -77,17 +76,39 @@ def _done(dose: Dose, performed: Performed) -> float:
 
 
 def close_week(turn: Turn, done: int, due: int) -> None:
-    """Counts the week that is over where all was done and answered and nothing became harder; else it is no evidence.
+    """Counts the week that is over where all was done and answered and nothing became harder.
 
+    A lighter week and one of missing reports are no evidence; one without a session done as prescribed ends the count.
     Source: RULEOUT b, J-STALL.
     """
     s = turn.s
-    if not s.is_running or not done or not due or s.rest_until is not None or not turn.treated:
+    if not turn.treated or s.is_lighter_by_plan:
         return
-    if s.harder_at is not None and turn.at - s.harder_at < WEEK:
+    share = turn.treated[0].course.dose.fulfilled_share
+    if not _is_trained(turn, share):
+        turn.set(stalled_weeks=0)
         return
-    if _is_evidence(turn, done, due, turn.treated[0].course.dose.fulfilled_share):
+    has_risen = s.harder_at is not None and turn.at - s.harder_at < WEEK
+    if s.is_running and s.rest_until is None and not has_risen and _is_evidence(turn, done, due, share):
         turn.set(stalled_weeks=s.stalled_weeks + 1)
+
+
+def stalled_weeks(s: Snapshot) -> int:
+    """Whole weeks up to the last session in which nothing harder was tolerated, lighter ones left out.
+
+    All but one of them are calendar weeks that count: what became harder did so in the middle of one.
+    """
+    since = s.harder_at or s.started_at
+    if since is None or s.last_session is None:
+        return 0
+    until = s.lightened_at if s.is_lighter_by_plan and s.lightened_at is not None else s.last_session
+    return max(0, min(s.stalled_weeks + 1, (min(until, s.last_session) - since) // WEEK))
+
+
+def _is_trained(turn: Turn, share: float) -> bool:
+    """Whether a session of the week that is over did what was prescribed."""
+    recent = [note for note in turn.s.notes if turn.at - note.time <= WEEK]
+    return any(note.performed_share is not None and note.performed_share >= share for note in recent)
 
 
 def _becomes_harder(turn: Turn) -> bool:
@@ -112,9 +133,8 @@ def performed_share(turn: Turn, fact: SessionFact) -> float | None:
 
 
 def _is_evidence(turn: Turn, done: int, due: int, share: float) -> bool:
-    """Whether a week without a rise shows that no more is tolerated: trained in full, and not lighter by plan."""
-    relief = turn.s.relief
-    if 2 * done < due or (relief is not None and relief.rule == PLANNED_RELIEF) or not _is_delivered(turn, share):
+    """Whether a week without a rise shows that no more is tolerated: trained in full."""
+    if not due or 2 * done < due or not _is_delivered(turn, share):
         return False
     # At the top of a phase of which nobody has told what would open the next, nothing was withheld by symptoms.
     return not _stands_at_top(turn) or _phase_needs_improvement(turn)

@@ -251,6 +251,14 @@ class Turn:
         spare = self.protocols.exercises.fallback
         return next((one for one in (*current, *earlier, *spare, *later) if one.exercise_id == exercise_id), None)
 
+    def end_lighter_time(self) -> None:
+        """Where it was lighter by plan, that was no time in which nothing harder was tolerated. Source: J-STALL."""
+        s = self.s
+        since = s.harder_at or s.started_at
+        if s.is_lighter_by_plan and since is not None and s.lightened_at is not None:
+            self.set(harder_at=since + (self.at - max(since, s.lightened_at)))
+        self.set(relief=None)
+
     def put(self, track: Track) -> None:
         """The exercise as it now stands, in its place."""
         self.swap(track, track)

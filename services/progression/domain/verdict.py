@@ -418,8 +418,11 @@ def _dose(
     week: int,
 ) -> Dose:
     rules = course.dose
+    # Only weeks that are over: two hard days around a Sunday are no two weeks of effort until then.
     efforts = [
-        s.hardest_rpe for s in statistic.sessions if s.week >= week - rules.within_weeks and s.hardest_rpe is not None
+        s.hardest_rpe
+        for s in statistic.sessions
+        if week - rules.within_weeks <= s.week < week and s.hardest_rpe is not None
     ]
     hard = sum(rpe >= rules.effort_rpe for rpe in efforts)
     adherent = adherence.adherence is not None and adherence.adherence >= adequate.min_adherence
