@@ -19,20 +19,16 @@ def begin_at_the_beginning(subscriber: Any) -> None:
 def read_once_started(subscriber: Any, started: asyncio.Event) -> None:
     """Makes a subscriber read only when the whole process has started.
 
-    FastStream gives each three seconds for its first read with all that follows from it. A full batch after a pause
-    takes longer, and the process then lives on with this subscriber and without timers, recovery and watchdog.
+    They start one after the other, and FastStream gives each three seconds. Batches of those that read already would
+    hold up the loop for longer, and the start would fail in the middle.
     """
     read = subscriber._get_msgs
-    has_begun = False
 
-    async def read_or_begin(*arguments: Any) -> None:
-        nonlocal has_begun
-        if has_begun:
-            await started.wait()
-            await read(*arguments)
-        has_begun = True
+    async def wait_and_read(*arguments: Any) -> None:
+        await started.wait()
+        await read(*arguments)
 
-    subscriber._get_msgs = read_or_begin
+    subscriber._get_msgs = wait_and_read
 
 
 def pause_when_refused(subscriber: Any) -> None:
