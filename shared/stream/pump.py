@@ -40,6 +40,9 @@ ATTEMPTS = 50
 BEHIND_S = 5.0
 """A full batch means a backlog, for so long."""
 
+HELD_UP_S = 0.05
+"""No batch holds up all else in its process for longer: emergencies, health checks, the watchdog."""
+
 NOBODY = ""
 """Stands for the patient of an entry that is no event: the mark of its dead letter has to lie somewhere."""
 
@@ -171,7 +174,7 @@ class Pump:
         self, patients: dict[str, list[Entry]], strays: list[Entry], now: datetime, begun: float
     ) -> tuple[list[Change], list[Change]]:
         loaded = await self._load(patients)
-        changes = [self._fold(subject, *loaded[subject], entries, now) for subject, entries in patients.items()]
+        changes = await self._fold_all(patients, loaded, now)
         sent = time.monotonic()
         lost = await self._commit(changes, [entry.entry_id for entry in strays], now)
         kept = [change for change in changes if change not in lost] if lost else changes
@@ -185,6 +188,17 @@ class Pump:
         for handled in stray:
             self._report(handled, duration_ms)
         return changes, lost
+
+    async def _fold_all(
+        self, patients: Mapping[str, list[Entry]], loaded: Mapping[str, tuple[Stored[Any], set[str]]], now: datetime
+    ) -> list[Change]:
+        changes, begun = [], time.monotonic()
+        for subject, entries in patients.items():
+            changes.append(self._fold(subject, *loaded[subject], entries, now))
+            if time.monotonic() - begun > HELD_UP_S:
+                await asyncio.sleep(0)
+                begun = time.monotonic()
+        return changes
 
     async def _leave(self, change: Change) -> None:
         """What only a newer release can handle goes to it."""
