@@ -2,7 +2,8 @@
 -- KEYS  streams; ARGV none
 -- Returns { stream, group, pending, lag, ms, pending_ms } for each group; ms: since when its oldest entry waits, pending_ms:
 -- the age of its oldest pending entry; 0 if there is none.
--- `lag` is nil where entries were deleted by hand; then it is 1 if anything lies behind the last delivered entry.
+-- Redis' own lag is nil where entries were deleted by hand; then it is 1 if anything lies behind the last delivered entry.
+-- After a crash it may stay above 0 for ever although nothing does.
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -24,7 +25,7 @@ for _, stream in ipairs(KEYS) do
         ms = math.max(ms, pending_ms)
       end
       local lag = group['lag']
-      if type(lag) ~= 'number' then lag = #behind end
+      if type(lag) ~= 'number' or #behind == 0 then lag = #behind end
       found[#found + 1] = { stream, group['name'], group['pending'], lag, ms, pending_ms }
     end
   end

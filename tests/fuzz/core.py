@@ -72,4 +72,5 @@ def _played(rng: Random, count: int) -> Report:
     assert not twice, f"dead letters twice: {twice[:3]}"
     assert all(letter.error.code and letter.error.path.startswith("$") for letter in letters)
     dead = Counter(letter.error.code for letter in letters)
+    assert not dead["handler_failed"], f"{dead['handler_failed']} events could not be handled"
     return Report(count, dead, Counter(step.outcome for step in pipeline.steps))

@@ -18,6 +18,7 @@ from shared.stream.idle import busy_groups, is_idle
 from shared.stream.key import READERS, stream_key
 from shared.stream.retention import trim
 from shared.stream.script import Script
+from shared.stream.standing import read_backlog
 from tests.integration.test_exactly_once import pump_for, reported, taken
 from tests.support.example import wire
 from tests.support.running import client_for, publish, read, running, until_idle
@@ -252,3 +253,18 @@ async def test_only_what_every_group_has_handled_and_is_old_enough_is_trimmed(re
         await client.xgroup_setid(SESSIONS, "platform", "$")
         await client.xack(SESSIONS, "platform", *(f"{base + n}-0" for n in range(10)))
         assert await length() == 1
+
+
+async def test_a_wrong_lag_of_redis_is_no_backlog(redis_url: str) -> None:
+    """After a crash Redis may count entries as undelivered for ever although the last one has been delivered."""
+    key = "care:{0}:sessions"
+    async with client_for(redis_url) as client:
+        await publish(client, Stream.SESSIONS, *(reported(n) for n in range(5)))
+        await client.xgroup_create(key, "progression", id="$", entries_read=2)
+        (group,) = await client.xinfo_groups(key)
+        assert group["lag"] == 3
+        assert await is_idle(client, 1)
+        (row,) = await read_backlog(client, [(key, "progression")])
+        assert (row.pending, row.lag) == (0, 0)
+        await publish(client, Stream.SESSIONS, reported(5))
+        assert not await is_idle(client, 1)

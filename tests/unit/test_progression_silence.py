@@ -136,3 +136,20 @@ def test_a_session_of_a_program_that_was_replaced_gets_no_prescription(first: st
     told = [one for one in care.adjustments if one.session_id == "of-the-old-one"]
     assert [(one.program_id, one.late, one.prescription) for one in told] == [("program-1", True, ())]
     assert care.state.head.tracks == before
+
+
+def test_a_late_session_of_a_program_that_was_replaced_since_is_told_once() -> None:
+    """It was done while its program ran, and is folded where it belongs; nothing is told of it twice."""
+    care = start()
+    done = performed(care.prescription)
+    care.feed(session(at(0.1), done))
+    for event in (
+        changed(at(5), version=2, status="ended", prescription=[], event_id="z-ended"),
+        planned(at(5), program_id="program-2"),
+    ):
+        care.feed(event)
+    decision = care.feed(session(at(2), done, session_id="late"), at(6))
+    keys = [(type(draft.data), draft.key) for draft in decision.drafts]
+    assert len(keys) == len(set(keys))
+    told = [one for one in care.adjustments if one.session_id == "late"]
+    assert [one.program_id for one in told] == ["program-1"]
