@@ -130,9 +130,9 @@ async def _peopled(plan: Plan, server: Server | Cluster) -> AsyncIterator[Arena]
         "CARE_CLAIM_IDLE_S": str(CLAIM_IDLE_S),
         "CARE_MAX_DELIVERIES": "100",  # a death is no fault of the entries that were in flight
         "CARE_LOG_LEVEL": "warning",
+        # What comes almost a day early is more than a day early while the clock is turned back; or the clock is lost.
+        "CARE_MAX_AHEAD": "240" if plan.is_forgetful else "48",
     }
-    if plan.is_forgetful:
-        settings["CARE_MAX_AHEAD"] = "240"  # the clock may be lost as well, until it is set again
     fleet = Fleet(plan.folder, settings, count=plan.replicas, apart=plan.apart)
     client = connect(server.url)
     try:

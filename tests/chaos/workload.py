@@ -37,8 +37,8 @@ LEAPS = {6: 3, 14: 2}
 EVENTS_EACH = 20
 """About so many entries for each patient, poison and duplicates included."""
 POISON_RATE = 0.06
-TOO_LATE = 16
-"""Days: beyond the late window of 14."""
+TOO_LATE = 20
+"""Days: beyond the late window of 14. It counts from the newest report handled, which may be five days old by then."""
 FLAG = "claudication"
 OUTPUTS = tuple(stream for stream in Stream if stream.value not in ("intakes", "sessions", "decisions", "patients"))
 """The streams that services alone write to."""
