@@ -69,12 +69,12 @@ def _spans(events: Sequence[Recorded], length: timedelta) -> Iterator[list[Recor
 async def _step(client: Redis, to: datetime, partitions: int, timeout_s: float) -> None:
     """One step of the clock. While the clock is unset the services wait, so the first step sets it first."""
     try:
-        async with asyncio.timeout(timeout_s):
+        async with asyncio.timeout(timeout_s) as limit:
             if await client.exists(CLOCK):
-                await _wait_idle(client, partitions)
+                await _wait_idle(client, partitions, limit)
             await _move(client, to)
-            await _wait_idle(client, partitions)
-            await _wait_handled(client, to, partitions)
+            await _wait_idle(client, partitions, limit)
+            await _wait_handled(client, to, partitions, limit)
     except TimeoutError:
         busy = ", ".join(await busy_groups(client, partitions)) or "a timer that does not end"
         raise ReplayStalledError(
@@ -95,12 +95,19 @@ async def _move(client: Redis, to: datetime) -> None:
     await client.set(CLOCK, to.astimezone(UTC).isoformat())
 
 
-async def _wait_idle(client: Redis, partitions: int) -> None:
-    while await busy_groups(client, partitions):  # noqa: ASYNC110  # Redis is what is waited for, nothing in here
-        await asyncio.sleep(POLL_S)
+async def _wait_idle(client: Redis, partitions: int, limit: asyncio.Timeout) -> None:
+    while await busy_groups(client, partitions):
+        await _pause(limit)
 
 
-async def _wait_handled(client: Redis, to: datetime, partitions: int) -> None:
+async def _pause(limit: asyncio.Timeout) -> None:
+    """Raises TimeoutError where time is up: a client that is just connecting may swallow the cancellation."""
+    if limit.expired():
+        raise TimeoutError
+    await asyncio.sleep(POLL_S)
+
+
+async def _wait_handled(client: Redis, to: datetime, partitions: int, limit: asyncio.Timeout) -> None:
     running = await _running_services(client)
     while True:
         handled: Any = await client.hgetall(CLOCK_HANDLED)
@@ -109,7 +116,7 @@ async def _wait_handled(client: Redis, to: datetime, partitions: int) -> None:
         caught_up = bool(expected) and all(name in fields and fields[name] >= to for name in expected)
         if caught_up and not await busy_groups(client, partitions):
             return
-        await asyncio.sleep(POLL_S)
+        await _pause(limit)
 
 
 async def _running_services(client: Redis) -> set[str]:
