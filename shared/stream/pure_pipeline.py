@@ -104,6 +104,7 @@ class PurePipeline:
         self._holdings: dict[tuple[str, str], _Holding] = defaultdict(_Holding)
         self._numbers: dict[tuple[str, str], int] = defaultdict(int)
         self._rejected: set[str] = set()
+        """Entries that have a dead letter; others that give them up write none."""
         self.ledgers: dict[tuple[str, str], list[bytes]] = defaultdict(list)
         """By service and patient, as encoded in Redis."""
         self._fired = 0
@@ -242,9 +243,11 @@ class PurePipeline:
         holding.marks.update(change.marks)
         holding.marks.difference_update(change.unmarks)
         for event in change.events:
-            if event.place not in self._rejected:
-                self._append(event.stream, self._numbered(patient, event))
-            self._rejected |= {event.place} - {""}
+            if event.place:
+                if event.place in self._rejected:
+                    continue
+                self._rejected.add(event.place)
+            self._append(event.stream, self._numbered(patient, event))
         for _, letter in change.letters:
             self._append(Stream.DEAD_LETTERS, letter)
 

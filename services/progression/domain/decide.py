@@ -44,7 +44,6 @@ from shared.event.program import ProgramChanged, ProgramPlanned
 from shared.event.session import CheckinReported, SessionReported
 from shared.event.upcast import parse
 from shared.event.vocabulary import vocabulary
-from shared.event.wire import Payload
 from shared.protocol.library import Protocols
 
 OWN_SOURCE = "//adaptive-care/progression"
@@ -193,8 +192,10 @@ def _take(state: State, facts: list[Fact], context: Context, until: datetime | N
     untold = _untold(state, passed, {fact.decision_id for fact in answers})
     folded = Folded(folded.state, tuple(outputs), again, moments, untold)
     state, drafts = publish(folded, arrived, context.protocols, context.subject)
-    for one in too_late:
-        drafts = _told_once((*drafts, *repeat_late(state, one, context.protocols, context.subject)))
+    # One that came late for a program since replaced may have been folded where it belongs, and told so.
+    told = {draft.key for draft in drafts}
+    late_drafts = (draft for one in too_late for draft in repeat_late(state, one, context.protocols, context.subject))
+    drafts = (*drafts, *(draft for draft in late_drafts if draft.key not in told))
     state, rejections = _give_up(state, context.now)
     rule = next((draft_rule for draft_rule in _rules(folded)), "")
     return Decision(
@@ -204,14 +205,6 @@ def _take(state: State, facts: list[Fact], context: Context, until: datetime | N
         rejections=rejections,
         rule=rule,
     )
-
-
-def _told_once(drafts: tuple[Draft, ...]) -> tuple[Draft, ...]:
-    """A session that came late for a program since replaced may have been folded where it belongs, and told so."""
-    kept: dict[tuple[type[Payload], str], Draft] = {}
-    for draft in drafts:
-        kept.setdefault((type(draft.data), draft.key), draft)
-    return tuple(kept.values())
 
 
 def _untold(before: State, passed: tuple[Passed, ...], decision_ids: set[str]) -> tuple[Passed, ...]:
@@ -243,7 +236,7 @@ def _late(
     drafts: tuple[Draft, ...] = repeat_late(decision.state, fact, context.protocols, context.subject)
     return Decision(
         state=decision.state,
-        drafts=_told_once((*decision.drafts, *drafts)),
+        drafts=(*decision.drafts, *drafts),
         timers=decision.timers,
         rejections=decision.rejections,
         rule=decision.rule or "late",
