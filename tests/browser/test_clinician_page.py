@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from axe_core_python.selenium import Axe
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -35,10 +36,15 @@ def find(browser: Chrome, selector: str) -> WebElement:
 
 
 def follow(browser: Chrome, act: Callable[[], None]) -> None:
-    """What is done leads to another page: waits for it, which on a busy machine takes its time."""
+    """What is done leads to another page: waits for it, which on a busy machine takes its time.
+
+    While one document takes the other's place, the driver answers with errors of several kinds: asked again.
+    """
     before = browser.find_element(By.TAG_NAME, "html")
     act()
-    WebDriverWait(browser, 20).until(staleness_of(before))
+    wait = WebDriverWait(browser, 30, ignored_exceptions=[WebDriverException])
+    wait.until(staleness_of(before))
+    wait.until(lambda page: page.find_element(By.TAG_NAME, "footer"))  # the last that a page holds
 
 
 def text(browser: Chrome) -> str:
