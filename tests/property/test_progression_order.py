@@ -2,6 +2,7 @@
 
 import random
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ LONG_DAYS = 70
 """Five late windows: checkpoints are taken, become the base and are left behind."""
 
 
+FLAGS = {"claudication", "sudden_severe_pain"}
 SEEDS = st.integers(0, 100_000)
 
 
@@ -28,7 +30,7 @@ def live(seed: int, days: int = DAYS) -> tuple[list[Arrival], Care]:
     events = [planned()]
     care.feed(events[0])
     # One flag for each history: one that comes to light after a decision stays open on purpose.
-    flag = chance.choice(["sudden_severe_pain", "claudication"])
+    flag = chance.choice(sorted(FLAGS))
 
     def happen(event: Arrival) -> None:
         care.pass_time(event.time)
@@ -117,6 +119,44 @@ def test_long_care_with_late_reports_ends_the_same(history: int, order: int) -> 
     assert [f for f in care.state.window if f.time >= cutoff] == [f for f in in_order.state.window if f.time >= cutoff]
     assert all(state.checkpoints[0].at <= cutoff for state in (care.state, in_order.state))
     assert all(fact.time >= care.state.checkpoints[0].at for fact in care.state.window)
+
+
+def too_late(events: list[Arrival], seed: int) -> tuple[list[Arrival], list[Arrival]]:
+    """On time but for some reports, each at two places: right before the event that it comes with, and right after.
+
+    They are 16 to 25 days old by then: too late by either. None has a red flag, which acts when it comes.
+    """
+    chance = random.Random(seed)  # noqa: S311
+    calm = [n for n, one in enumerate(events) if not {*getattr(one.event.data, "symptoms", FLAGS)} & FLAGS]
+    behind = {n for n in calm if chance.random() < 0.2}
+    delay = {n: timedelta(days=chance.uniform(16, 25)) for n in behind}
+    rest = [one for n, one in enumerate(events) if n not in behind]
+    before, after = rest[:1], rest[:1]
+    for newest, one in pairwise(rest):
+        due = [n for n in sorted(delay) if events[n].time + delay[n] <= newest.time]
+        late = [events[n] for n in due]
+        for n in due:
+            del delay[n]
+        before += [*late, one]
+        after += [one, *late]
+    return before, after
+
+
+@settings(max_examples=40, deadline=None)
+@given(SEEDS, SEEDS, st.integers(18, LONG_DAYS))
+def test_what_comes_too_late_counts_the_same_before_and_after_another_event(
+    history: int, order: int, days: int
+) -> None:
+    """It counts toward the statistics; once there is more to decide on, its place among the others shows nowhere."""
+    events, _ = live(history, days)
+    last = session(at(days + 1), performed(Care().prescription), pain=2)
+    before, after = (retell([*one, last], at(days + 2)) for one in too_late(events, order))
+    assert before.state is not None
+    assert after.state is not None
+    assert before.state.head.adherence == after.state.head.adherence
+    assert before.state.head.statistic == after.state.head.statistic
+    assert before.state.head == after.state.head
+    assert before.prescription == after.prescription
 
 
 @settings(max_examples=15, deadline=None)

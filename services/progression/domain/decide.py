@@ -179,7 +179,7 @@ def _take(state: State, facts: list[Fact], context: Context, until: datetime | N
         # What waited beyond the late window counts toward the statistics only, like any late session.
         late = [f for f in more if isinstance(f, SessionFact) and is_late(after, f.time)]
         for one in late:
-            after = count(after, one, context.protocols, context.subject)
+            after = count(after, one, context.protocols, context.subject, context.late_window)
         too_late.extend(late)
         more = [f for f in more if f not in late]
         folded = fold(after, more, until, context.protocols, context.subject, context.late_window)
@@ -226,7 +226,7 @@ def _late(
     context: Context,
 ) -> Decision[State]:
     """Statistics only; red flags and symptoms nobody knows act as if they had come now."""
-    counted = count(state, fact, context.protocols, context.subject)
+    counted = count(state, fact, context.protocols, context.subject, context.late_window)
     rules, known = context.protocols.progression, vocabulary().symptoms
     heard = tuple(s for s in fact.symptoms if flag_urgency(s, rules) is not None or s not in known)
     facts: list[Fact] = [FlagFact(fact.id, state.newest or fact.time, heard)] if heard else []

@@ -100,7 +100,13 @@ class FlagFact(_Fact, frozen=True, omit_defaults=True, tag="flag"):
     flags: tuple[str, ...]
 
 
-Fact = SessionFact | CheckinFact | DecisionFact | ProgramFact | PatientFact | StopFact | FlagFact
+class LateFact(_Fact, frozen=True, omit_defaults=True, tag="late"):
+    """A report that came after the late window: for the statistics, from `time` on, when it had become too late."""
+
+    report: SessionFact | CheckinFact
+
+
+Fact = SessionFact | CheckinFact | DecisionFact | ProgramFact | PatientFact | StopFact | FlagFact | LateFact
 
 _RANK: dict[type[Struct], int] = {
     ProgramFact: 0,
@@ -110,6 +116,7 @@ _RANK: dict[type[Struct], int] = {
     FlagFact: 4,
     DecisionFact: 5,
     StopFact: 6,
+    LateFact: 7,
 }
 
 

@@ -11,7 +11,16 @@ from datetime import UTC, datetime, timedelta
 from msgspec.structs import replace
 
 from services.progression.domain.envelope import hold_back
-from services.progression.domain.fact import CheckinFact, DecisionFact, Fact, FlagFact, ProgramFact, SessionFact, order
+from services.progression.domain.fact import (
+    CheckinFact,
+    DecisionFact,
+    Fact,
+    FlagFact,
+    LateFact,
+    ProgramFact,
+    SessionFact,
+    order,
+)
 from services.progression.domain.review import assessment_now, turn_at
 from services.progression.domain.schedule import next_due, tick
 from services.progression.domain.state import (
@@ -102,11 +111,16 @@ def fold(
     if newest is not None and state.newest is not None:
         newest = max(newest, state.newest)
     newest = newest or state.newest
-    follows = not completes and all(
-        (not state.recent or order(fact) > order(state.recent[-1]))
-        and (state.head.clock is None or fact.time >= state.head.clock)
-        and (state.head.ticked is None or fact.time > state.head.ticked)
-        for fact in fresh
+    moves = bool(fresh) or until is not None
+    follows = (
+        not completes
+        and not (state.is_behind and moves)
+        and all(
+            (not state.recent or order(fact) > order(state.recent[-1]))
+            and (state.head.clock is None or fact.time >= state.head.clock)
+            and (state.head.ticked is None or fact.time > state.head.ticked)
+            for fact in fresh
+        )
     )
     road = _Road(state, protocols, subject, late_window)
     if follows:
@@ -119,7 +133,15 @@ def fold(
     if reached is not None:
         head = road.advance(head, reached, inclusive=True)
     checkpoints = tuple(road.checkpoints)
-    state = replace(state, head=head, recent=recent, newest=newest, reached=reached, checkpoints=checkpoints)
+    state = replace(
+        state,
+        head=head,
+        recent=recent,
+        is_behind=state.is_behind and follows,
+        newest=newest,
+        reached=reached,
+        checkpoints=checkpoints,
+    )
     state = _roll(state, road)
     state = replace(
         state,
@@ -136,18 +158,29 @@ def is_partial(fact: Fact) -> bool:
     )
 
 
-def count(state: State, fact: SessionFact | CheckinFact, protocols: Protocols, subject: str) -> State:
-    """Adds what came after the late window to the statistics of all checkpoints and the head alike."""
+def count(
+    state: State, report: SessionFact | CheckinFact, protocols: Protocols, subject: str, late_window: timedelta
+) -> State:
+    """Adds what came after the late window to the statistics. No load follows from it now.
+
+    What is decided from then on may read it, in the same way whichever came first: hence its place in the window.
+    """
+    late = report.time + late_window
+    late = late if state.newest is None else min(late, state.newest)
 
     def counted(snapshot: Snapshot) -> Snapshot:
-        if isinstance(fact, SessionFact) and fact.program_id != snapshot.program_id:
-            return snapshot
-        turn = Turn(snapshot, state.books, protocols, subject, fact.time, fact.id)
-        count_late(turn, fact)
+        turn = Turn(snapshot, state.books, protocols, subject, late, report.id)
+        count_late(turn, report)
         return turn.s
 
-    checkpoints = tuple(Checkpoint.of(counted(one.snapshot()), one.at) for one in state.checkpoints)
-    return replace(state, checkpoints=checkpoints, head=counted(state.head))
+    checkpoints = tuple(
+        Checkpoint.of(counted(one.snapshot()), one.at) if one.at > late else one for one in state.checkpoints
+    )
+    base = state.base
+    recent = state.recent
+    if base is None or base.at <= late:
+        recent = tuple(sorted([*recent, LateFact(report.id, late, report)], key=order))
+    return replace(state, checkpoints=checkpoints, head=counted(state.head), recent=recent, is_behind=True)
 
 
 class Heard:
@@ -191,18 +224,12 @@ class _Road:
         self.protocols = protocols
         self.subject = subject
         self._books = state.books
-        self._cutoff = state.cutoff
+        self._base = state.base
 
     def start(self) -> Snapshot:
         """The base, to fold everything since then anew; later checkpoints are taken again on the way."""
-        base = self.base()
-        self.checkpoints = [] if base is None else [base]
-        return Snapshot() if base is None else base.snapshot()
-
-    def base(self) -> Checkpoint | None:
-        """Where facts within the late window are folded from: none where care began within it."""
-        first = self.checkpoints[0] if self.checkpoints else None
-        return None if first is None or self._cutoff is None or first.at > self._cutoff else first
+        self.checkpoints = [] if self._base is None else [self._base]
+        return Snapshot() if self._base is None else self._base.snapshot()
 
     def run(self, s: Snapshot, facts: Iterable[Fact]) -> Snapshot:
         """Through all facts, and the timers due before each."""

@@ -363,6 +363,8 @@ class State(Struct, frozen=True, omit_defaults=True):
     head: Snapshot = Snapshot()
     recent: tuple[Fact, ...] = ()
     """The newest facts since the base, and all that are no reports."""
+    is_behind: bool = False
+    """What came too late has been counted since: with the next step all is folded anew, so that all know of it."""
     packs: tuple[Pack, ...] = ()
     """The older reports since the base, or some time before it."""
     cutoff: datetime | None = None
@@ -383,13 +385,18 @@ class State(Struct, frozen=True, omit_defaults=True):
     published: Published = Published()
 
     @property
+    def base(self) -> Checkpoint | None:
+        """Where facts within the late window are folded from: none where care began within it."""
+        first = self.checkpoints[0] if self.checkpoints else None
+        return None if first is None or self.cutoff is None or first.at > self.cutoff else first
+
+    @property
     def window(self) -> tuple[Fact, ...]:
         """All facts since the base, in order."""
         if not self.packs:
             return self.recent
-        base = self.checkpoints[0] if self.checkpoints else None
-        since = base.at if base is not None and self.cutoff is not None and base.at <= self.cutoff else None
-        packed = [f for pack in self.packs for f in pack.facts() if since is None or f.time >= since]
+        base = self.base
+        packed = [f for pack in self.packs for f in pack.facts() if base is None or f.time >= base.at]
         return tuple(sorted([*packed, *self.recent], key=order))
 
     def book(self, program_id: str | None, version: int) -> Book | None:

@@ -13,6 +13,7 @@ from services.progression.domain.fact import (
     DecisionFact,
     Fact,
     FlagFact,
+    LateFact,
     PatientFact,
     ProgramFact,
     SessionFact,
@@ -57,12 +58,14 @@ def apply(turn: Turn, fact: Fact) -> None:
             _update(turn, fact)
         case StopFact():
             _stop(turn, fact)
+        case LateFact():
+            count_late(turn, fact.report)
 
 
 def count_late(turn: Turn, fact: SessionFact | CheckinFact) -> None:
-    """What comes after the late window counts toward the outcome statistics only."""
+    """What comes after the late window counts toward the outcome statistics only, those of its own program."""
     match fact:
-        case SessionFact():
+        case SessionFact() if fact.program_id == turn.s.program_id:
             _count_session(turn, fact)
         case CheckinFact():
             _count_measures(turn, fact)
