@@ -22,6 +22,8 @@ from tests.support.toy import session
 WATCHED = 20
 """Patients of whom every event is valid; what is measured is the time from their sessions to the adjustments."""
 PATIENTS = 40
+EVENTS_EACH = 40
+"""Of each patient, where there are many events: all fall into two weeks, and nobody reports a thousand times in these."""
 
 
 @dataclass(slots=True)
@@ -69,7 +71,7 @@ async def fuzz_services(
 
 async def _spoil(client: Redis, rng: Random, count: int, per_s: float, now: datetime) -> set[tuple[str, str]]:
     """Gives the places where they lie."""
-    source = Source(rng, PATIENTS, now)
+    source = Source(rng, max(PATIENTS, count // EVENTS_EACH), now)
     sent: set[tuple[str, str]] = set()
     began = time.perf_counter()
     first = source.first()
