@@ -1,8 +1,12 @@
 """A process starts whole or not at all: never with subscribers that read and nothing beside them."""
 
+import asyncio
+import os
+import signal
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from shared.event.wire import Stream
 from shared.stream.application import build_application
@@ -45,3 +49,20 @@ async def test_a_start_that_fails_ends_the_process(redis_url: str, monkeypatch: 
     monkeypatch.setattr(application.brokers[0], "start", fail)
     with pytest.raises(StreamError, match=r"could not start \(TimeoutError\)"):
         await application.serve(port=free_port())
+
+
+async def test_a_stop_that_meets_an_error_still_ends_well(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is lost by it, what was begun goes to another process; so the log tells of it and the status is 0."""
+    application = build_application([toy("progression")], settings_for(redis_url))
+
+    async def fail(*_: Any) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(application.brokers[0], "stop", fail)
+    with capture_logs() as lines:
+        serving = asyncio.create_task(application.serve(port=free_port()))
+        await application.engine.started.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(serving, 30)
+    assert [line["error"] for line in lines if line["event"] == "stopped with an error"] == ["TimeoutError"]
+    assert lines[-1]["event"] == "stopped"
