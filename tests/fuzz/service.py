@@ -23,7 +23,7 @@ WATCHED = 20
 """Patients of whom every event is valid; what is measured is the time from their sessions to the adjustments."""
 PATIENTS = 40
 EVENTS_EACH = 40
-"""Of each patient, where there are many events: all fall into two weeks, and nobody reports a thousand times in these."""
+"""Of each patient, where there are many events: they fall into weeks, in which nobody reports a thousand times."""
 
 
 @dataclass(slots=True)
