@@ -53,12 +53,16 @@ async def fuzz_services(
     rng = Random(seed)  # noqa: S311  # no secret
     watch = _Watch(client, now)
     await watch.begin()
+    source = Source(rng, max(PATIENTS, count // EVENTS_EACH), now)
+    for stream, raw in source.first():
+        await client.xadd(stream_key(0, stream), {"__data__": raw})
+    await _until_idle(client)
     seconds = count / spoilt_per_s
     tell("valid sessions alone")
     report.calm_p99_ms = _p99(await watch.follow(min(seconds, 60.0), valid_per_s))
     tell("spoilt events among them")
     following = asyncio.create_task(watch.follow(seconds, valid_per_s))
-    sent = await _spoil(client, rng, count, spoilt_per_s, now)
+    sent = await _spoil(client, source, count, spoilt_per_s)
     report.disturbed_p99_ms = _p99(await following)
     tell("waiting until nothing is left to do")
     await _until_idle(client)
@@ -69,17 +73,15 @@ async def fuzz_services(
     return report
 
 
-async def _spoil(client: Redis, rng: Random, count: int, per_s: float, now: datetime) -> set[tuple[str, str]]:
+async def _spoil(client: Redis, source: Source, count: int, per_s: float) -> set[tuple[str, str]]:
     """Gives the places where they lie."""
-    source = Source(rng, max(PATIENTS, count // EVENTS_EACH), now)
     sent: set[tuple[str, str]] = set()
     began = time.perf_counter()
-    first = source.first()
     for number in range(count):
         await asyncio.sleep(max(0.0, began + number / per_s - time.perf_counter()))
-        stream, raw = first[number] if number < len(first) else source.spoilt()
+        stream, raw = source.spoilt()
         key = stream_key(0, stream)
-        fields = {"__data__": raw} if rng.random() > 0.01 else {"payload": raw, "other": b"\xff"}
+        fields = {"__data__": raw} if source.rng.random() > 0.01 else {"payload": raw, "other": b"\xff"}
         entry_id: Any = await client.xadd(key, fields)  # type: ignore[arg-type]  # its value type is invariant
         sent.add((key, entry_id.decode()))
     return sent
