@@ -30,8 +30,9 @@ class Stepped:
     """What is to be written."""
 
     version: int
+    """Of the record that was read."""
     record: bytes
-    """Without its version."""
+    """As it lies in Redis afterwards."""
     marks: list[str]
     events: list[Outgoing]
 
@@ -60,4 +61,4 @@ class Step:
     def take(self, entry_id: str, arrival: Arrival, record: bytes | None) -> Stepped:
         """Decides on one session."""
         change = self._fold(arrival.subject, self._read(record), (), [Entry(entry_id, arrival, 1)], self._now)
-        return Stepped(change.version, encode(change.record), change.marks, change.events)
+        return Stepped(change.version, encode(change.record, change.version + 1), change.marks, change.events)

@@ -22,6 +22,7 @@ from shared.event.wire import Stream
 from shared.settings import Settings
 from shared.stream.key import partition_of, state_key, stream_key
 from shared.stream.pure_pipeline import PurePipeline
+from shared.stream.record import pack, unpack
 
 MODEL = "p-00000000"
 SETTINGS = Settings(redis_url="redis://unused")
@@ -45,7 +46,8 @@ class Workload:
     """Just after the session."""
 
     def record_of(self, patient: str) -> bytes:
-        return self.record.replace(MODEL.encode(), patient.encode())
+        version, content = unpack(self.record)
+        return pack(version, content.replace(MODEL.encode(), patient.encode()))
 
     def session_of(self, patient: str) -> bytes:
         return self.session.replace(MODEL.encode(), patient.encode())

@@ -27,7 +27,7 @@ async def handle(redis: Any, raw: bytes) -> None:
     stepped = STEP.take("0-1", arrival, await redis.get(state))
     number = await redis.hincrby(prescriptions_key(0, subject), stepped.events[0].program_id, 1)
     async with redis.pipeline(transaction=True) as pipeline:
-        pipeline.set(state, b"%d:%s" % (stepped.version + 1, stepped.record))
+        pipeline.set(state, stepped.record)
         pipeline.zadd(seen, dict.fromkeys(stepped.marks, 0))
         for event in stepped.events:
             body = event.prefix + (b"%d" % number) + event.suffix if event.numbering else event.prefix
@@ -46,7 +46,7 @@ def handle_blocking(redis: Any, raw: bytes) -> None:
     stepped = STEP.take("0-1", arrival, redis.get(state))
     number = redis.hincrby(prescriptions_key(0, subject), stepped.events[0].program_id, 1)
     with redis.pipeline(transaction=True) as pipeline:
-        pipeline.set(state, b"%d:%s" % (stepped.version + 1, stepped.record))
+        pipeline.set(state, stepped.record)
         pipeline.zadd(seen, dict.fromkeys(stepped.marks, 0))
         for event in stepped.events:
             body = event.prefix + (b"%d" % number) + event.suffix if event.numbering else event.prefix

@@ -1,9 +1,10 @@
 -- One batch of one service and partition: all of a patient's changes, or none of them.
 --
 -- KEYS  every key that is touched; the plan names them by position
--- ARGV  [1] the plan, as MessagePack:
+-- ARGV  [1] the plan, as MessagePack, [2...] what is long: record, prefix, suffix, entries and letters name it by
+--       position, 0 where there is none
 --   group, source (stream key), dead (dead letters key), timers, due, urgent (keys), window_ms, now_ms
---   patients: { state, tombstone, seen, numbers, version, record ('' = leave), expires, buried, erased,
+--   patients: { state, tombstone, seen, numbers, version, record (0 = leave), expires, buried, erased,
 --               marks, unmarks, events {stream, prefix, suffix, program, mode, place, rejected}, set {member, due_ms}, cancelled,
 --               alias, name (0 unless erased), subject,
 --               ledger, entries, listed {list, member, ms}, unlisted {list, member}, register, facts {name, value},
@@ -20,8 +21,8 @@ local timers, due, urgent = KEYS[plan.timers], KEYS[plan.due], KEYS[plan.urgent]
 
 -- Only who acknowledges an entry publishes its dead letter.
 local function bury(entry_id, letter)
-  if redis.call('XACK', source, group, entry_id) == 1 and letter ~= '' then
-    redis.call('XADD', dead, '*', '__data__', letter)
+  if redis.call('XACK', source, group, entry_id) == 1 then
+    redis.call('XADD', dead, '*', '__data__', ARGV[letter])
   end
 end
 
@@ -32,7 +33,7 @@ local function publish(event, numbers, now)
     redis.call('ZREMRANGEBYSCORE', rejected, '-inf', string.format('(%d', now - tonumber(plan.window_ms)))
     redis.call('PEXPIRE', rejected, plan.window_ms)
   end
-  local body = event[2]
+  local body = ARGV[event[2]]
   if event[5] ~= '' then
     local number
     if event[5] == 'next' then
@@ -40,18 +41,21 @@ local function publish(event, numbers, now)
     else
       number = tonumber(redis.call('HGET', numbers, event[4]) or '0')
     end
-    body = body .. string.format('%d', number) .. event[3]
+    body = body .. string.format('%d', number) .. ARGV[event[3]]
   end
   redis.call('XADD', KEYS[event[1]], '*', '__data__', body)
+end
+
+-- Of a record only as much as holds its version: it is read and written by the services alone.
+local function version_of(key)
+  return string.match(redis.call('GETRANGE', key, 0, 20), '^%d+')
 end
 
 local function commit(patient)
   local state, seen, numbers = KEYS[patient.state], KEYS[patient.seen], KEYS[patient.numbers]
   local tombstone = KEYS[patient.tombstone]
-  local living = redis.call('GET', state)
-  local current = living or redis.call('GET', tombstone)
-  local version = current and string.match(current, '^%d+') or '0'
-  if version ~= patient.version then return false end
+  local living = version_of(state)
+  if (living or version_of(tombstone) or '0') ~= patient.version then return false end
 
   if patient.erased then
     redis.call('DEL', seen, numbers, KEYS[patient.ledger])
@@ -62,8 +66,8 @@ local function commit(patient)
       redis.call('HDEL', KEYS[patient.name], alias)
     end
   end
-  if patient.record ~= '' then
-    local record = string.format('%d', tonumber(version) + 1) .. ':' .. patient.record
+  if patient.record > 0 then
+    local record = ARGV[patient.record]
     if patient.buried then
       redis.call('DEL', state)
       redis.call('SET', tombstone, record, 'PX', plan.window_ms)
@@ -93,7 +97,9 @@ local function commit(patient)
       redis.call('ZADD', timers, timer[2], timer[1])
     end
   end
-  for _, entry in ipairs(patient.entries) do redis.call('XADD', KEYS[patient.ledger], '*', '__data__', entry) end
+  for _, entry in ipairs(patient.entries) do
+    redis.call('XADD', KEYS[patient.ledger], '*', '__data__', ARGV[entry])
+  end
   for _, item in ipairs(patient.unlisted) do redis.call('ZREM', KEYS[item[1]], item[2]) end
   for _, item in ipairs(patient.listed) do redis.call('ZADD', KEYS[item[1]], item[3], item[2]) end
   for _, fact in ipairs(patient.facts) do redis.call('HSET', KEYS[patient.register], fact[1], fact[2]) end

@@ -42,6 +42,20 @@ class _Keys:
         return self.positions.setdefault(key, len(self.positions) + 1)
 
 
+@dataclass(slots=True)
+class _Blobs:
+    """Arguments of their own for what is long, or no text: Redis' MessagePack would copy it, and knows no bytes.
+
+    By position from 1; the plan is the first.
+    """
+
+    values: list[bytes] = field(default_factory=lambda: [b""])
+
+    def __call__(self, value: bytes) -> int:
+        self.values.append(value)
+        return len(self.values)
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
     """The commit of one service, partition and stream."""
@@ -57,7 +71,7 @@ class Commit:
         """Commits every change whose record nobody moved since it was read; returns the others."""
         if not changes and not strays:
             return []
-        keys = _Keys()
+        keys, blobs = _Keys(), _Blobs()
         plan = {
             "group": self.service,
             "source": keys(self.source),
@@ -67,14 +81,15 @@ class Commit:
             "urgent": keys(lane_key(self.partition, self.service, Lane.URGENT)),
             "window_ms": str(self.window_ms),
             "now_ms": str(to_ms(now)),
-            "patients": [self._patient(change, keys) for change in changes],
+            "patients": [self._patient(change, keys, blobs) for change in changes],
             "strays": strays,
         }
-        lost = await _COMMIT(self.client, list(keys.positions), [msgspec.msgpack.encode(plan)])
+        blobs.values[0] = msgspec.msgpack.encode(plan)
+        lost = await _COMMIT(self.client, list(keys.positions), blobs.values)
         return [changes[position - 1] for position in lost]
 
-    def _patient(self, change: Change, keys: _Keys) -> dict[str, Any]:
-        """One patient's part of the plan; as text, since Redis' MessagePack knows no binary type."""
+    def _patient(self, change: Change, keys: _Keys, blobs: _Blobs) -> dict[str, Any]:
+        """One patient's part of the plan."""
         subject = change.subject
         record = change.record
         before, after = change.before.timers, record.timers
@@ -84,7 +99,7 @@ class Commit:
             "seen": keys(seen_key(self.partition, self.service, subject)),
             "numbers": keys(prescriptions_key(self.partition, subject)),
             "version": str(change.version),
-            "record": encode(record).decode() if change.touched else "",
+            "record": blobs(encode(record, change.version + 1)) if change.touched else 0,
             "expires": record.is_empty(),
             "buried": record.is_empty() and record.erased_at is not None,
             "erased": change.erased,
@@ -96,8 +111,8 @@ class Commit:
             "events": [
                 (
                     keys(stream_key(self.partition, event.stream)),
-                    event.prefix.decode(),
-                    event.suffix.decode(),
+                    blobs(event.prefix),
+                    blobs(event.suffix) if event.suffix else 0,
                     event.program_id,
                     event.numbering,
                     event.place,
@@ -113,7 +128,7 @@ class Commit:
             "cancelled": [f"{subject}|{name}" for name in before if name not in after],
             # Named only where it is touched: most steps have neither, and each key is sent with every step.
             "ledger": keys(ledger_key(self.partition, self.service, subject)) if change.ledger or change.erased else 0,
-            "entries": [entry.decode() for entry in change.ledger],
+            "entries": [blobs(entry) for entry in change.ledger],
             "listed": [
                 (keys(list_key(self.partition, self.service, name)), f"{subject}|{item}", str(at_ms))
                 for name, items in record.lists.items()
@@ -129,7 +144,7 @@ class Commit:
             "register": keys(register_key(self.partition, self.service)) if change.register else 0,
             "facts": list(change.register.items()),
             "acks": change.acks,
-            "letters": [(entry_id, body.decode()) for entry_id, body in change.letters],
+            "letters": [(entry_id, blobs(body)) for entry_id, body in change.letters],
         }
 
 

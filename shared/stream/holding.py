@@ -35,7 +35,7 @@ from shared.stream.key import (
     timers_key,
     tombstone_key,
 )
-from shared.stream.record import from_ms, reader
+from shared.stream.record import from_ms, reader, to_plain
 
 _LARGEST = 50_000_000
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})")
@@ -94,7 +94,7 @@ class Holdings:
             yield Part("state", key, _record(raw, stored))
         buried = tombstone_key(partition, name, patient)
         if (tombstone := await self._client.get(buried)) is not None:
-            yield Part("tombstone", buried, tombstone.decode(), ages_out=True)
+            yield Part("tombstone", buried, to_plain(tombstone).decode(), ages_out=True)
         timers = timers_key(partition, name)
         yield Part("timers", timers, await self._members(timers, patient))
         for title in stored.record.lists:
@@ -156,6 +156,8 @@ def _strings(value: Any) -> Iterable[str]:
 def _record(raw: bytes, stored: Any) -> dict[str, Any]:
     """A record whose state nobody here can read is given as it is stored."""
     if stored.unreadable is not None:
+        with contextlib.suppress(ValueError):
+            raw = to_plain(raw)
         return {"unreadable": str(stored.unreadable)[:200], "as_stored": raw.decode("utf-8", "backslashreplace")}
     record = stored.record
     content: dict[str, Any] = {"state_version": record.state_version}

@@ -26,7 +26,7 @@ from shared.stream.decode import Source, Undecodable, decode
 from shared.stream.envelope import Outgoing
 from shared.stream.fold import Change, DueTimer, Entry, Fold
 from shared.stream.key import ANSWERS_FOR, DATA_FIELD, Lane, lane_key, stream_key
-from shared.stream.record import Record, Stored, encode, from_ms, reader, to_ms
+from shared.stream.record import Record, Stored, encode, from_ms, reader, to_ms, to_plain
 
 Perform = Callable[[Service[Any], Any, TimerFired], Any]
 """Stands in for `Service.perform`: talks to a world of the caller's own, and returns what came of it."""
@@ -173,14 +173,19 @@ class PurePipeline:
     def record(self, service: str, patient: str) -> bytes:
         """What one service stores of one patient, as it would lie in Redis; empty where it holds nothing."""
         holding = self._holdings[(service, patient)]
-        return holding.record or b"" if holding.kept is None else _written(holding.version, holding.kept.record)
+        return holding.record or b"" if holding.kept is None else encode(holding.kept.record, holding.version)
 
     def save(self) -> dict[str, Any]:
         """All that lies beside the streams, as JSON: to go on from it elsewhere, e.g. with a newer release."""
         if self.keeps_decoded:
             raise ValueError("records that are not encoded cannot be saved")
         holdings = [
-            {"service": service, "patient": patient, "record": held.record.decode(), "marks": sorted(held.marks)}
+            {
+                "service": service,
+                "patient": patient,
+                "record": to_plain(held.record).decode(),
+                "marks": sorted(held.marks),
+            }
             for (service, patient), held in sorted(self._holdings.items())
             if held.record is not None
         ]
@@ -237,7 +242,7 @@ class PurePipeline:
             if self.keeps_decoded:
                 holding.kept = Stored(holding.version, change.record)
             else:
-                holding.record = _written(holding.version, change.record)
+                holding.record = encode(change.record, holding.version)
             self._set_timers(service, patient, holding, change.record)
         self.ledgers[(service, patient)] += change.ledger
         holding.marks.update(change.marks)
@@ -333,10 +338,6 @@ _PLATFORM = (Stream.INTAKES, Stream.SESSIONS, Stream.DECISIONS, Stream.PATIENTS)
 def time_of(raw: bytes) -> datetime:
     """The event time of a raw event."""
     return datetime.fromisoformat(_HEAD.decode(raw).time)
-
-
-def _written(version: int, record: Record[Any]) -> bytes:
-    return str(version).encode() + b":" + encode(record)
 
 
 def _parse(raw: bytes) -> Event[Any]:
