@@ -1,6 +1,5 @@
 """From committed state to a message: gathers what the templates are given, and nothing else."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -73,7 +72,7 @@ class Composition:
     async def _chart(self, state: NotifierState) -> Chart | None:
         if not self.policies.delivery.chart_in_mail:
             return None
-        return await asyncio.to_thread(draw_trend, state.chart)
+        return await draw_trend(state.chart)
 
     def digest(self, delivery: Delivery, message_id: str, waiting: Waiting, at: datetime) -> Message:
         """One message for all that waits for the recipient, the most urgent and oldest first."""
@@ -137,7 +136,7 @@ class Composition:
         return reminder_message(reminder, patient_id=patient_id)
 
 
-def draw_trend(kept: Kept) -> Chart | None:
+async def draw_trend(kept: Kept) -> Chart | None:
     """Mean pain of each week's sessions, else what was said of the week; with flares, new phases and decisions."""
     if not kept.weeks:
         return None
@@ -156,7 +155,7 @@ def draw_trend(kept: Kept) -> Chart | None:
             marks.append(Mark(number, "phase"))
         phase = week.phase.word if week.phase is not None else phase
     marks += [Mark((monday_of(one.at) - first).days // 7, "decision") for one in kept.decided]
-    return draw_chart(points, marks)
+    return await draw_chart(points, marks)
 
 
 def _occasion(alarm: Alarm) -> Occasion:

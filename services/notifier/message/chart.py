@@ -4,15 +4,18 @@ It names no condition, no person and no place, and a policy can leave it out. Ne
 Colours: Okabe M, Ito K. Color Universal Design, 2008; each kind of mark has a line of its own, too.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from io import BytesIO
 from itertools import pairwise
-from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
+from anyio import to_process
+
 from services.notifier.message.context import Chart
+from shared.log import logger
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,8 +35,8 @@ MAX_WEEKS = 26
 SIZE_IN = (4.8, 3.0)
 DPI = 150
 """720 pixels wide, shown at 360: sharp on a phone."""
-_ONE_AT_A_TIME = Lock()
-"""Matplotlib's style is one for all threads."""
+PATIENCE_S = 10.0
+"""For one picture, with the start of the process that draws it; then the alert goes without."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -50,10 +53,10 @@ class Mark:
     kind: MarkKind
 
 
-def draw_chart(points: Sequence[Point], marks: Sequence[Mark] = ()) -> Chart | None:
+async def draw_chart(points: Sequence[Point], marks: Sequence[Mark] = ()) -> Chart | None:
     """None where there is no trend to show (fewer than two weeks), or nothing to draw with.
 
-    Equal input gives equal bytes. The first call loads Matplotlib: call it in a thread.
+    Equal input gives equal bytes.
     """
     if not points or find_spec("matplotlib") is None:
         return None
@@ -62,7 +65,21 @@ def draw_chart(points: Sequence[Point], marks: Sequence[Mark] = ()) -> Chart | N
     if len(shown) < 2:
         return None
     within = sorted({mark for mark in marks if shown[0].week <= mark.week <= newest})
-    return Chart(_draw(shown, within), describe(shown, within))
+    image = await _draw_apart(shown, within)
+    return None if image is None else Chart(image, describe(shown, within))
+
+
+async def _draw_apart(points: Sequence[Point], marks: Sequence[Mark]) -> bytes | None:
+    """Draws in a process of its own: in a thread it would hold up every other patient for the time it takes.
+
+    No alert waits for its picture for long, or fails for it.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await to_process.run_sync(draw, points, marks, cancellable=True)
+    except Exception as error:
+        logger().warning("chart_not_drawn", error=type(error).__name__)
+        return None
 
 
 def describe(points: Sequence[Point], marks: Sequence[Mark]) -> str:
@@ -74,33 +91,33 @@ def describe(points: Sequence[Point], marks: Sequence[Mark]) -> str:
     return f"{words} Marked: {'; '.join(told)}." if told else words
 
 
-def _draw(points: Sequence[Point], marks: Sequence[Mark]) -> bytes:
-    from matplotlib import rc_context, rcdefaults
+def draw(points: Sequence[Point], marks: Sequence[Mark]) -> bytes:
+    """A PNG. Loads Matplotlib, and sets its style for the whole process."""
+    from matplotlib import rcdefaults
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    with _ONE_AT_A_TIME, rc_context():
-        # A machine's own style must not change what a clinician sees.
-        rcdefaults()
-        figure = Figure(figsize=SIZE_IN, dpi=DPI, facecolor="white", layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
-        for part in _stretches(points):
-            weeks, pains = [point.week for point in part], [point.pain_nprs for point in part]
-            axes.plot(weeks, pains, "o-", color=PAIN_COLOUR, linewidth=2, markersize=5)
-        _mark(axes, marks)
-        axes.set_ylim(PAIN_NPRS[0] - 0.3, PAIN_NPRS[1] + 0.3)
-        axes.set_yticks(range(PAIN_NPRS[0], PAIN_NPRS[1] + 1, 2))
-        axes.set_xlim(points[0].week - 0.5, points[-1].week + 0.5)
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=2))
-        axes.set_xlabel("week")
-        axes.set_ylabel("pain (0 none, 10 worst)")
-        axes.grid(axis="y", color="#d0d0d0", linewidth=0.6)
-        axes.spines[["top", "right"]].set_visible(False)
-        image = BytesIO()
-        # Without the version of the library: only what is seen decides on the bytes.
-        figure.savefig(image, format="png", metadata={"Software": None})
+    # A machine's own style must not change what a clinician sees.
+    rcdefaults()
+    figure = Figure(figsize=SIZE_IN, dpi=DPI, facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for part in _stretches(points):
+        weeks, pains = [point.week for point in part], [point.pain_nprs for point in part]
+        axes.plot(weeks, pains, "o-", color=PAIN_COLOUR, linewidth=2, markersize=5)
+    _mark(axes, marks)
+    axes.set_ylim(PAIN_NPRS[0] - 0.3, PAIN_NPRS[1] + 0.3)
+    axes.set_yticks(range(PAIN_NPRS[0], PAIN_NPRS[1] + 1, 2))
+    axes.set_xlim(points[0].week - 0.5, points[-1].week + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=2))
+    axes.set_xlabel("week")
+    axes.set_ylabel("pain (0 none, 10 worst)")
+    axes.grid(axis="y", color="#d0d0d0", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    image = BytesIO()
+    # Without the version of the library: only what is seen decides on the bytes.
+    figure.savefig(image, format="png", metadata={"Software": None})
     return image.getvalue()
 
 
