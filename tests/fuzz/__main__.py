@@ -1,6 +1,7 @@
 """`make fuzz`: the long form, first in process, then through the running services. Exit status 1 on any violation."""
 
 import asyncio
+import contextlib
 import os
 import sys
 import tempfile
@@ -12,6 +13,7 @@ import typer
 
 from shared.cli.terminal import console
 from shared.embedded import open_embedded
+from shared.stream.discovery import ORDER
 from tests.fuzz.core import Report, fuzz
 from tests.fuzz.service import ServiceReport, fuzz_services
 from tests.support.running import client_for, command, environment_for, wait_ready
@@ -20,7 +22,7 @@ from tests.support.running import client_for, command, environment_for, wait_rea
 def main(
     events: Annotated[int, typer.Option(min=1, help="Spoilt events in process.")] = 1_000_000,
     through_services: Annotated[int, typer.Option(min=0, help="Spoilt events through the running services.")] = 50_000,
-    per_second: Annotated[float, typer.Option(min=1, help="Of these, each second.")] = 100.0,
+    per_second: Annotated[float, typer.Option(min=1, help="Of these, each second.")] = 40.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same events.")] = 1,
 ) -> None:
     """Mutated events of every kind: nothing may crash or get stuck, each is handled or dead-lettered with a reason."""
@@ -46,17 +48,21 @@ def main(
 
 
 async def _services(count: int, per_s: float, seed: int) -> ServiceReport:
-    with tempfile.TemporaryDirectory(prefix="care-fuzz-") as folder, open_embedded(Path(folder)) as server:
-        environment = environment_for(Path(folder), CARE_REDIS_URL=server.url, CARE_CONSUMER="fuzz-0")
-        async with (
-            client_for(server.url) as client,
-            command("run", environment=environment, log=Path(folder) / "log") as process,
-        ):
-            await wait_ready(environment, process)
-            with console().status("…") as status:
-                return await fuzz_services(
-                    client, count, seed, spoilt_per_s=per_s, valid_per_s=max(1.0, per_s / 20), tell=status.update
-                )
+    """Each service in a process of its own, as in a deployment."""
+    async with contextlib.AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="care-fuzz-")))
+        server = stack.enter_context(open_embedded(folder))
+        client = await stack.enter_async_context(client_for(server.url))
+        for place, name in enumerate(ORDER, start=1):
+            environment = environment_for(folder, CARE_REDIS_URL=server.url, CARE_CONSUMER="fuzz-0")
+            process = await stack.enter_async_context(
+                command("run", name, environment=environment, log=folder / f"{name}.log")
+            )
+            await wait_ready(environment, process, port_offset=place)
+        status = stack.enter_context(console().status("…"))
+        return await fuzz_services(
+            client, count, seed, spoilt_per_s=per_s, valid_per_s=max(1.0, per_s / 20), tell=status.update
+        )
 
 
 def _tell(report: Report, seconds: float) -> None:
