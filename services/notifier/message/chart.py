@@ -12,7 +12,7 @@ from io import BytesIO
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from anyio import to_process
+from anyio import CapacityLimiter, to_process
 
 from services.notifier.message.context import Chart
 from shared.log import logger
@@ -37,6 +37,8 @@ DPI = 150
 """720 pixels wide, shown at 360: sharp on a phone."""
 PATIENCE_S = 10.0
 """For one picture, with the start of the process that draws it; then the alert goes without."""
+_DRAWERS = CapacityLimiter(2)
+"""Processes that draw, of 130 MiB each."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -76,7 +78,7 @@ async def _draw_apart(points: Sequence[Point], marks: Sequence[Mark]) -> bytes |
     """
     try:
         async with asyncio.timeout(PATIENCE_S):
-            return await to_process.run_sync(draw, points, marks, cancellable=True)
+            return await to_process.run_sync(draw, points, marks, cancellable=True, limiter=_DRAWERS)
     except Exception as error:
         logger().warning("chart_not_drawn", error=type(error).__name__)
         return None
