@@ -12,7 +12,7 @@ import redis
 
 from tests.chaos.patience import until
 from tests.chaos.server import Server
-from tests.support.running import free_port
+from tests.support.running import free_ports
 
 MASTERS = 3
 SLOTS = 16384
@@ -27,13 +27,13 @@ class Cluster:
         self.nodes = [
             Server(
                 folder / f"node-{n}",
-                free_port(),
+                port,
                 *("--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf"),
-                *("--cluster-node-timeout", str(NODE_TIMEOUT_MS), "--cluster-port", str(free_port())),
+                *("--cluster-node-timeout", str(NODE_TIMEOUT_MS), "--cluster-port", str(port + 1)),
                 *arguments,
                 fsync="everysec",
             )
-            for n in range(2 * MASTERS)
+            for n, port in enumerate(free_ports(2 * MASTERS))
         ]
 
     @property

@@ -81,6 +81,14 @@ def free_port() -> int:
     raise AssertionError("no free ports")
 
 
+def free_ports(count: int) -> list[int]:
+    """So many of these, each another one, though nobody listens on them yet."""
+    found: set[int] = set()
+    while len(found) < count:
+        found.add(free_port())
+    return sorted(found)
+
+
 def environment_for(data_dir: Path, **changes: str) -> dict[str, str]:
     """The environment of the real command, free of the caller's CARE_ variables."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("CARE_")}
