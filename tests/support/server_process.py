@@ -24,7 +24,7 @@ def server_process(folder: Path, *arguments: str, port: int | None = None) -> It
     own = ["--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     own += [] if "--tls-port" in arguments else ["--port", str(port)]
     if "--cluster-enabled" in arguments:  # by itself 10,000 above the port, which may be beyond all ports
-        own += ["--cluster-port", str(free_port())]
+        own += ["--cluster-port", str(port + 1)]
     config = [argument for argument in arguments[:1] if argument.endswith(".conf")]
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(
