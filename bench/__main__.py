@@ -36,7 +36,7 @@ def everything(
     context: typer.Context,
     rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds of the session hop.")] = 5,
     sessions: Annotated[int, typer.Option(min=200, help="Sessions in each round.")] = 1000,
-    long: Annotated[bool, typer.Option(help="Also a million patients, which needs 45 GB of memory.")] = False,
+    long: Annotated[bool, typer.Option(help="Also a million patients, which needs 20 GB of memory.")] = False,
     output: Annotated[Path, typer.Option(help="Where the figures go, as JSON.")] = RESULT,
 ) -> None:
     """All figures: session hop, latency, growth, rest."""
