@@ -17,7 +17,7 @@ from shared.service import Service
 
 S = TypeVar("S")
 _LEVEL = -3
-"""A fifth of the time of level 1, for a record that is a twentieth larger."""
+"""Half the time of level 1, for a record that is a twenty-fifth larger."""
 
 
 class Timer(msgspec.Struct, frozen=True, array_like=True):
