@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -26,6 +27,7 @@ from tests.support.black_box import (
     session,
     when,
 )
+from tests.support.key_scan import layers
 
 
 def journey(patient: str, prescription: list[Json]) -> list[Json]:
@@ -471,8 +473,8 @@ def test_an_erased_patient_leaves_nothing_behind(care: System) -> None:
 
 
 def dump(care: System, patient: str) -> bytes:
-    """All keys and values that are no streams and name the patient."""
-    found = b""
+    """All keys and values that are no streams and name the patient, with whatever is packed in them."""
+    found, name = b"", re.compile(rb"(?<![\w-])%b(?![\w-])" % re.escape(patient.encode()))
     for key in care.client.scan_iter("*"):
         kind = care.client.type(key)
         if kind == b"stream":
@@ -489,8 +491,8 @@ def dump(care: System, patient: str) -> bytes:
             members = [one for one in value if one.startswith(patient.encode() + b"|")]
             text = (key if patient.encode() in key.split(b":") else b"") + b" ".join(members)
             found += text if text.strip() else b""
-        elif patient.encode() in key.split(b":") or f'"{patient}"'.encode() in text:
-            found += text
+        elif patient.encode() in key.split(b":") or any(name.search(layer) for layer in layers(text)):
+            found += b" ".join(layers(text))
     return found
 
 

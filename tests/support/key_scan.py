@@ -9,10 +9,14 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+import zstandard
 from redis.asyncio import Redis
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{8,}={0,2}")
+_COMPRESSED = re.compile(rb"\x78[\x01\x5e\x9c\xda]|\x1f\x8b|\x28\xb5\x2f\xfd")
+"""How zlib, gzip and zstd begin."""
 DEEPEST = 5
+LARGEST = 10_000_000
 
 
 async def contents(client: Redis) -> dict[str, list[bytes]]:
@@ -58,13 +62,16 @@ def _names(raw: bytes, wanted: list[bytes]) -> bool:
 
 
 def layers(raw: bytes, depth: int = 0) -> Iterator[bytes]:
-    """The bytes, and what is in them as base64, compressed, or escaped for a URL."""
+    """The bytes, and what is in them as base64, compressed, or escaped for a URL: all of it, or a part anywhere."""
     yield raw
     if depth == DEEPEST:
         return
     inner = [unquote_to_bytes(raw)] if b"%" in raw else []
-    with contextlib.suppress(zlib.error):
-        inner.append(zlib.decompressobj(wbits=47).decompress(raw, 10_000_000))
+    for packed in (raw[found.start() :] for found in _COMPRESSED.finditer(raw)):
+        with contextlib.suppress(zlib.error):
+            inner.append(zlib.decompressobj(wbits=47).decompress(packed, LARGEST))
+        with contextlib.suppress(zstandard.ZstdError):
+            inner.append(zstandard.ZstdDecompressor().decompressobj().decompress(packed))
     for run in _BASE64.findall(raw):
         bare = run.rstrip(b"=").replace(b"+", b"-").replace(b"/", b"_")
         with contextlib.suppress(binascii.Error):

@@ -6,6 +6,7 @@ import zlib
 
 import pytest
 
+from shared.stream.record import Record, encode
 from tests.support.key_scan import layers
 
 NEEDLE = b"anna-7f3"
@@ -18,6 +19,8 @@ NEEDLE = b"anna-7f3"
         b'{"subject":"anna-7f3"}',
         base64.b64encode(b"anna-7f3"),
         json.dumps({"whole": base64.b64encode(zlib.compress(b'{"program_id":"prg-anna-7f3"}')).decode()}).encode(),
+        encode(Record({"whole": zlib.compress(b'{"program_id":"prg-anna-7f3"}')}), 7),
+        encode(Record({"subject": "anna-7f3"}), 7),
         b'{"raw":"' + base64.urlsafe_b64encode(base64.b64encode(b'{"subject":"anna-7f3"}')) + b'"}',
         b"patient=anna%2D7f3",
     ],
