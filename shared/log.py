@@ -67,11 +67,14 @@ def configure_log(
         foreign.setLevel(max(logging.WARNING, root.level))
     for name in _LOUD:
         logging.getLogger(name).disabled = True
-    # The project's own lines do not pass through the standard library: there is one for each event.
     structlog.configure(
-        processors=[*shared, renderer],
-        logger_factory=structlog.WriteLoggerFactory(file=target),
-        wrapper_class=structlog.make_filtering_bound_logger(root.level),
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
 
