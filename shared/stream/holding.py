@@ -94,7 +94,7 @@ class Holdings:
             yield Part("state", key, _record(raw, stored))
         buried = tombstone_key(partition, name, patient)
         if (tombstone := await self._client.get(buried)) is not None:
-            yield Part("tombstone", buried, to_plain(tombstone).decode(), ages_out=True)
+            yield Part("tombstone", buried, _as_stored(tombstone), ages_out=True)
         timers = timers_key(partition, name)
         yield Part("timers", timers, await self._members(timers, patient))
         for title in stored.record.lists:
@@ -156,15 +156,19 @@ def _strings(value: Any) -> Iterable[str]:
 def _record(raw: bytes, stored: Any) -> dict[str, Any]:
     """A record whose state nobody here can read is given as it is stored."""
     if stored.unreadable is not None:
-        with contextlib.suppress(ValueError):
-            raw = to_plain(raw)
-        return {"unreadable": str(stored.unreadable)[:200], "as_stored": raw.decode("utf-8", "backslashreplace")}
+        return {"unreadable": str(stored.unreadable)[:200], "as_stored": _as_stored(raw)}
     record = stored.record
     content: dict[str, Any] = {"state_version": record.state_version}
     content["state"] = readable(msgspec.to_builtins(record.state, builtin_types=(bytes,), str_keys=True))
     if record.erased_at is not None:
         content["erased_until"] = record.erased_at.isoformat()
     return content
+
+
+def _as_stored(raw: bytes) -> str:
+    with contextlib.suppress(ValueError):
+        raw = to_plain(raw)
+    return raw.decode("utf-8", "backslashreplace")
 
 
 def readable(value: Any) -> Any:

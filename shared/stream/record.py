@@ -18,6 +18,8 @@ from shared.service import Service
 S = TypeVar("S")
 _LEVEL = -3
 """Half the time of level 1, for a record that is a twenty-fifth larger."""
+_UNREADABLE = (msgspec.MsgspecError, zstandard.ZstdError, MemoryError)
+"""What reading a broken record raises; a size in it that nobody has memory for is one way to be broken."""
 
 
 class Timer(msgspec.Struct, frozen=True, array_like=True):
@@ -78,7 +80,7 @@ class _Kept(msgspec.Struct, omit_defaults=True):
 def reader(service: Service[S]) -> Callable[[bytes | None], Stored[S]]:
     """The decoder for one service's records, which casts older states up to the version of the service."""
     kind: Any = Record[service.state_type]  # type: ignore[name-defined]  # a type made at run time
-    packed, plain = msgspec.msgpack.Decoder(kind), msgspec.json.Decoder(kind)
+    decoders = {form: form.Decoder(kind) for form in (msgspec.msgpack, msgspec.json)}
 
     def read(raw: bytes | None) -> Stored[S]:
         if raw is None:
@@ -86,10 +88,11 @@ def reader(service: Service[S]) -> Callable[[bytes | None], Stored[S]]:
         version, _, body = raw.partition(b":")
         failure: Exception | None = None
         try:
-            record = plain.decode(body) if _is_plain(body) else packed.decode(zstandard.decompress(body))
+            form, content = _opened(body)
+            record = decoders[form].decode(content)
             if record.state_version == service.state_version:
                 return Stored(int(version), record)
-        except (msgspec.MsgspecError, zstandard.ZstdError) as error:
+        except _UNREADABLE as error:
             failure = error
         return _cast(service, int(version), body, failure)
 
@@ -99,11 +102,9 @@ def reader(service: Service[S]) -> Callable[[bytes | None], Stored[S]]:
 def _cast(service: Service[S], version: int, body: bytes, failure: Exception | None) -> Stored[S]:
     """A record of another version, or one that cannot be decoded."""
     try:
-        if _is_plain(body):
-            kept = msgspec.json.decode(body, type=_Kept)
-        else:
-            kept = msgspec.msgpack.decode(zstandard.decompress(body), type=_Kept)
-    except (msgspec.MsgspecError, zstandard.ZstdError) as error:
+        form, content = _opened(body)
+        kept = form.decode(content, type=_Kept)
+    except _UNREADABLE as error:
         return Stored(version, Record(), failure or error)
     rest = kept.without_state()
     if kept.state is None:
@@ -133,27 +134,26 @@ def pack(version: int, content: bytes) -> bytes:
 
 
 def unpack(raw: bytes) -> tuple[int, bytes]:
-    """Version and MessagePack of what lies in Redis. Raises ValueError where it is no record of this form."""
+    """Version and MessagePack of what `pack` has made."""
     version, _, body = raw.partition(b":")
-    try:
-        return int(version), zstandard.decompress(body)
-    except zstandard.ZstdError as error:
-        raise ValueError(f"no record: {error}") from None
+    return int(version), zstandard.decompress(body)
 
 
 def to_plain(raw: bytes) -> bytes:
     """The same record as a person may read it: its version and a JSON object. Raises ValueError for no record."""
-    if _is_plain(raw.partition(b":")[2]):
-        return raw
-    version, content = unpack(raw)
+    version, _, body = raw.partition(b":")
     try:
-        return b"%d:%b" % (version, msgspec.json.encode(msgspec.msgpack.decode(content)))
-    except msgspec.MsgspecError as error:
+        form, content = _opened(body)
+        return raw if form is msgspec.json else version + b":" + msgspec.json.encode(form.decode(content))
+    except _UNREADABLE as error:
         raise ValueError(f"no record: {error}") from None
 
 
-def _is_plain(body: bytes) -> bool:
-    return body.startswith(b"{")
+def _opened(body: bytes) -> tuple[Any, bytes]:
+    """In which of msgspec's formats a record is, and its bytes in that."""
+    if body.startswith(b"{"):
+        return msgspec.json, body
+    return msgspec.msgpack, zstandard.decompress(body)
 
 
 def to_ms(instant: datetime) -> int:

@@ -88,8 +88,15 @@ def test_a_newer_state_keeps_its_timers_and_lists() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"\x28\xb5\x2f\xfdbroken", encode(RECORD, 4).partition(b":")[2][:-3], b"[1]", b'{"state":'],
-    ids=["empty", "no frame", "cut off", "no object", "half of JSON"],
+    [
+        b"",
+        b"\x28\xb5\x2f\xfdbroken",
+        encode(RECORD, 4).partition(b":")[2][:-3],
+        b"\x28\xb5\x2f\xfd\xe0" + (1 << 60).to_bytes(8, "little") + b"\x01\x00\x00",
+        b"[1]",
+        b'{"state":',
+    ],
+    ids=["empty", "no frame", "cut off", "an exabyte", "no object", "half of JSON"],
 )
 def test_a_broken_record_is_said_to_be_unreadable(body: bytes) -> None:
     """It fails its own entries with a reason, is not overwritten, and stops nobody else."""
