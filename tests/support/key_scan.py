@@ -67,7 +67,8 @@ def layers(raw: bytes, depth: int = 0) -> Iterator[bytes]:
     if depth == DEEPEST:
         return
     inner = [unquote_to_bytes(raw)] if b"%" in raw else []
-    for packed in (raw[found.start() :] for found in _COMPRESSED.finditer(raw)):
+    for start in {0, *(found.start() for found in _COMPRESSED.finditer(raw))}:
+        packed = raw[start:]
         with contextlib.suppress(zlib.error):
             inner.append(zlib.decompressobj(wbits=47).decompress(packed, LARGEST))
         with contextlib.suppress(zstandard.ZstdError):
