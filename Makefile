@@ -20,8 +20,9 @@ help: ## list what there is to do
 demo: $(READY) ## four services, an embedded Redis and patient journeys, with a summary at the end
 	@$(BIN)/adaptive-care demo
 
-test: $(READY) ## every test that this machine can run; ARGS='-k flare' for some of them
-	@$(BIN)/python -m pytest $(ARGS)
+# Files side by side, the long ones first, since those come first by name. Most wait more than they compute.
+test: $(READY) ## every test that this machine can run; ARGS='-k flare' for some of them, ARGS='-n 0' one after the other
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 deep: $(READY) ## over 10,000 random histories against the safety envelope, in about a quarter of an hour
 	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest tests/property -k 'TestProgression or TestPlanned or TestIntake' \

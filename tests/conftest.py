@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import hypothesis
 import pytest
@@ -43,6 +43,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and _REDIS_FIXTURES.intersection(item.fixturenames):
             item.add_marker("needs_redis")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process that ran some of the tests tells the one that sums up."""
+    if _outcome in session.config.stash and hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["redis"] = session.config.stash[_outcome]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Of pytest-xdist, where such a process ends."""
+    if "redis" in getattr(node, "workeroutput", ()):
+        node.config.stash[_outcome] = node.workeroutput["redis"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

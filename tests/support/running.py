@@ -69,11 +69,14 @@ def free_port() -> int:
     """A TCP port for which, and the five after it, nobody listens.
 
     From below those that the system hands out by itself: between this look and the start of whoever is to listen,
-    no outgoing connection can take it. And 10,000 above it there is room for the bus of a Redis Cluster.
+    no outgoing connection can take it. And 10,000 above it there is room for the bus of a Redis Cluster. Test
+    processes that run side by side (pytest-xdist) never look at the same ports.
     """
     dice = random.SystemRandom()
+    own = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     for _ in range(100):
-        first = dice.randrange(10_000, 22_000, 10)
+        first = dice.randrange(10_000 + 10 * own, 22_000, 10 * count)
         with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
             for port in range(first, first + 6):
                 stack.enter_context(socket.socket()).bind(("127.0.0.1", port))

@@ -138,7 +138,12 @@ def test_a_password_that_is_too_short_or_too_long_is_refused(password: str) -> N
 
 
 @pytest.mark.parametrize(
-    "stored", ["plain-text", "scrypt$n=2,r=8,p=1$c2FsdHNhbHQ=$aGFzaA==", HASH.replace("n=32768", "n=9999999")]
+    "stored",
+    [
+        pytest.param("plain-text", id="no hash"),
+        pytest.param("scrypt$n=2,r=8,p=1$c2FsdHNhbHQ=$aGFzaA==", id="too weak"),
+        pytest.param(HASH.replace("n=32768", "n=9999999"), id="too dear"),
+    ],
 )
 def test_a_policy_file_with_something_else_than_a_hash_is_refused_at_start(stored: str) -> None:
     """A password in plain text, or a cost that would stop the machine, is no hash."""
