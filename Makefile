@@ -22,7 +22,7 @@ demo: $(READY) ## four services, an embedded Redis and patient journeys, with a 
 
 # Files side by side, the long ones first, since those come first by name. Most wait more than they compute.
 test: $(READY) ## every test that this machine can run; ARGS='-k flare' for some of them, ARGS='-n 0' one after the other
-	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 deep: $(READY) ## over 10,000 random histories against the safety envelope, and 10,000 races of an answer, in about 20 minutes
 	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest tests/property tests/chaos/test_notifier_acknowledge.py \

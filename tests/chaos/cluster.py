@@ -12,7 +12,7 @@ import redis
 
 from tests.chaos.patience import until
 from tests.chaos.server import Server
-from tests.support.running import free_ports
+from tests.support.running import free_port
 
 MASTERS = 3
 SLOTS = 16384
@@ -33,7 +33,7 @@ class Cluster:
                 *arguments,
                 fsync="everysec",
             )
-            for n, port in enumerate(free_ports(2 * MASTERS))
+            for n, port in enumerate(free_port() for _ in range(2 * MASTERS))
         ]
 
     @property

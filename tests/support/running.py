@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -65,31 +66,27 @@ async def move_clock(
             await asyncio.sleep(0.005)
 
 
+_TURNS = itertools.count(random.SystemRandom().randrange(1200))
+
+
 def free_port() -> int:
     """A TCP port for which, and the five after it, nobody listens.
 
     From below those that the system hands out by itself: between this look and the start of whoever is to listen,
-    no outgoing connection can take it. And 10,000 above it there is room for the bus of a Redis Cluster. Test
-    processes that run side by side (pytest-xdist) never look at the same ports.
+    no outgoing connection can take it. And 10,000 above it there is room for the bus of a Redis Cluster. One after
+    the other, since whoever got the last one may take seconds until it listens; and test processes that run side by
+    side (pytest-xdist) never look at the same ports.
     """
-    dice = random.SystemRandom()
     own = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    for _ in range(100):
-        first = dice.randrange(10_000 + 10 * own, 22_000, 10 * count)
+    places = range(10_000 + 10 * own, 22_000, 10 * count)
+    for turn in itertools.islice(_TURNS, 100):
+        first = places[turn % len(places)]
         with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
             for port in range(first, first + 6):
                 stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
             return first
     raise AssertionError("no free ports")
-
-
-def free_ports(count: int) -> list[int]:
-    """So many of these, each another one, though nobody listens on them yet."""
-    found: set[int] = set()
-    while len(found) < count:
-        found.add(free_port())
-    return sorted(found)
 
 
 def environment_for(data_dir: Path, **changes: str) -> dict[str, str]:
