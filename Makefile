@@ -26,7 +26,7 @@ test: $(READY) ## every test that this machine can run; ARGS='-k flare' for some
 
 deep: $(READY) ## over 10,000 random histories against the safety envelope, and 10,000 races of an answer, in about 20 minutes
 	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest tests/property tests/chaos/test_notifier_acknowledge.py \
-		-k 'TestProgression or TestPlanned or TestIntake or acknowledge' --hypothesis-show-statistics $(ARGS)
+		-k 'TestProgression or TestPlanned or TestIntake or acknowledge' --timeout 0 --hypothesis-show-statistics $(ARGS)
 
 fuzz: $(READY) ## a million spoilt events in process and 50,000 through the services; ARGS='--events 10000' for fewer
 	@$(BIN)/python -m tests.fuzz $(ARGS)
