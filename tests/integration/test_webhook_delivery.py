@@ -1,6 +1,7 @@
 """Webhooks against a real Redis and real receivers: what arrives, in which order, signed with what, and what not."""
 
 import asyncio
+import contextlib
 import itertools
 import json
 import time
@@ -384,11 +385,28 @@ async def test_a_private_endpoint_that_nobody_allowed_is_never_reached(redis_url
         assert (await case.office.standing(one.id).look()).cause == "the address is not https"
         rotated = msgspec.structs.replace(one, url=f"https://{HERE}:{port}/")
         await case.office.subscriptions.change(rotated)
-        standing = case.office.standing(one.id)
-        async with case.working(allow=""), asyncio.timeout(60):
-            # A try that was under way with the old address may pause it once more.
-            while (look := await standing.look()).cause != "the address leads into a private network":
-                if look.status == "paused":
-                    await standing.resume(one.created_at)
-                await asyncio.sleep(0.1)
+        await case.office.standing(one.id).resume(one.created_at)
+        async with case.working(allow=""):
+            await _until_status(case.office.standing(one.id), "paused")
         assert not platform.connections
+        assert (await case.office.standing(one.id).look()).cause == "the address leads into a private network"
+
+
+async def test_what_a_last_look_still_does_is_over_when_the_process_has_stopped(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis clients swallow a cancellation now and then; nobody works a lease after that, or keeps a connection."""
+    looking, is_over = asyncio.Event(), asyncio.Event()
+
+    async def look(outlet: Any) -> None:
+        looking.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        await asyncio.sleep(0.3)
+        is_over.set()
+
+    monkeypatch.setattr("services.notifier.webhook.outlet.Outlet._tick", look)
+    async with webhook_case(redis_url) as case:
+        async with case.working():
+            await looking.wait()
+        assert is_over.is_set()

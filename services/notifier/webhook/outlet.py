@@ -95,6 +95,8 @@ class Outlet:
         finally:
             stopping.cancel()
             running.cancel()
+            # A client that is connecting may swallow that; what the tick still starts is then stopped with the rest.
+            await asyncio.wait({running}, timeout=RECORD_S)
 
     async def _tick(self) -> None:
         office = self.office
